@@ -1,0 +1,253 @@
+"""Rewrites expectations so that they describe a finished run: few predicates, each with a reason.
+
+Entries that still hold exactly stay as they are, with their comments; the others go. What is left
+is covered by rules: conjunctions of facts that reach only jobs that end the same way.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from conformance import expectations
+from conformance.domain.facts import facts, spell_fact
+from conformance.domain.records import FAILURES
+from conformance.expectations import Facts, Known
+from conformance.gate import holds, job_facts
+from conformance.journal import Record, Run
+
+BEAM = 24
+DEEPEST = 4
+PLACEHOLDER = "REASON"
+
+Ending = tuple[str, tuple[str, ...], str]
+"""A verdict, its causes and the words of its failure's message."""
+
+USED = (
+    "variant",
+    "op",
+    "rank",
+    "kernel",
+    "stride",
+    "dilation",
+    "groups",
+    "multiplier",
+    "bias",
+    "padding",
+    "padded",
+    "asymmetric",
+    "unequal",
+    "differs_from",
+    "agrees_with",
+    "width_is_filters",
+    "dtype",
+    "tags",
+)
+"""The facts that rules are made of; what tells single cases apart is the last resort."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One expectation file before and after; new entries still lack their reason."""
+
+    path: Path
+    before: str
+    after: str
+    new: int
+
+    @property
+    def diff(self) -> str:
+        """The change as a unified diff."""
+        lines = difflib.unified_diff(
+            self.before.splitlines(), self.after.splitlines(), str(self.path), str(self.path), lineterm=""
+        )
+        return "\n".join(lines)
+
+    def write(self, reason: str) -> None:
+        """Write the file, the reason filled in."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(self.after.replace(json.dumps(PLACEHOLDER), json.dumps(reason, ensure_ascii=False)), "utf-8")
+
+
+def accept(run: Run, folder: Path, names: Sequence[str] = ()) -> list[Change]:
+    """The changes to a folder of expectations after which a finished run's gate holds."""
+    by_runner: dict[str, list[Record]] = {}
+    for result in run.results:
+        by_runner.setdefault(result["runner"], []).append(result)
+    about = {name: facts(case) for name, case in run.cases.items()}
+    changes = []
+    for runner, results in by_runner.items():
+        if names and not any(fnmatchcase(runner, name) for name in names):
+            continue
+        path = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', runner)}.yaml"
+        before = path.read_text("utf-8") if path.is_file() else ""
+        jobs = [(job_facts(about[result["case"]], result, run.header), result) for result in results]
+        kept, texts = _keep(path, before, jobs)
+        rest = [not any(entry.reaches(fact) for entry in kept) for fact, _ in jobs]
+        rules = list(_rules(jobs, rest))
+        head = f'schema: 1\nrunner: {_yaml(runner)}\ncases: "{run.header["cases"]}"\n'
+        comment = "".join(line for line in before.splitlines(True) if line.startswith("#")) if not texts else ""
+        entries = [*texts, *(_entry(when, ending) for when, ending in rules)]
+        if not entries:
+            after = f"{head}known: []\n" if before else ""
+        else:
+            after = f"{_comment(before) or comment}{head}known:\n" + "".join(entries)
+        if after != before:
+            changes.append(Change(path, before, after, len(rules)))
+    return changes
+
+
+def _comment(before: str) -> str:
+    """The comment at the top of a file."""
+    lines = []
+    for line in before.splitlines(True):
+        if not line.startswith("#"):
+            break
+        lines.append(line)
+    return "".join(lines)
+
+
+def _keep(path: Path, before: str, jobs: Sequence[tuple[Facts, Record]]) -> tuple[list[Known], list[str]]:
+    """The entries of a file that reach something and hold for all they reach, with their text."""
+    if not before:
+        return [], []
+    known = expectations.read_file(path).known
+    lines = before.splitlines(True)
+    starts = [int(entry.where.rsplit(":", 2)[1]) - 1 for entry in known]
+    for number, start in enumerate(starts):  # an entry's comments stand above it
+        while start > 0 and lines[start - 1].lstrip().startswith("#"):
+            start -= 1
+        starts[number] = start
+    kept, texts = [], []
+    for entry, start, end in zip(known, starts, [*starts[1:], len(lines)], strict=True):
+        reached = [result for fact, result in jobs if entry.reaches(fact)]
+        if reached and all(holds(entry, result) for result in reached):
+            kept.append(entry)
+            texts.append("".join(lines[start:end]))
+    return kept, texts
+
+
+def _rules(jobs: Sequence[tuple[Facts, Record]], rest: Sequence[bool]) -> Iterator[tuple[dict[str, Any], Ending]]:
+    """Rules that together reach every failing job that is left, the widest first, and no other job."""
+    left = {number for number, (_, result) in enumerate(jobs) if rest[number] and result["verdict"] in FAILURES}
+    endings: dict[Ending, int] = {}
+    for number in sorted(left):
+        for ending in _endings(jobs[number][1]):
+            endings[ending] = endings.get(ending, 0) | 1 << number
+    atoms = _atoms(jobs)
+    everything = (1 << len(jobs)) - 1
+    missing = sum(1 << number for number in left)
+    while missing:
+        best: tuple[int, dict[str, Any], Ending, int] | None = None
+        for ending, mask in endings.items():
+            if not mask & missing:
+                continue
+            rule, reached = _widest(atoms, mask, missing, everything)
+            gain = (reached & missing).bit_count()
+            if gain and (best is None or gain > best[0]):
+                best = (gain, rule, ending, reached)
+        if best is None:  # no few facts tell these jobs from others: name one case
+            number = (missing & -missing).bit_length() - 1
+            fact, result = jobs[number]
+            best = (1, {"case": fact["case"], "variant": fact["variant"]}, _endings(result)[0], 1 << number)
+        yield best[1], best[2]
+        missing &= ~best[3]
+
+
+def _endings(result: Record) -> list[Ending]:
+    """How a job ended, once for each explanation that fits."""
+    if result["verdict"] == "mismatch":
+        return [("mismatch", tuple(causes), "") for causes in [result["causes"], *result.get("alternatives", ())]]
+    return [(result["verdict"], (), _words(result.get("failure", {}).get("message", "")))]
+
+
+def _words(message: str) -> str:
+    """The longest run of words in a message's text that no case's numbers change."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "\n", message)
+    parts = re.split(r"[\n\r]|[^\n ]*\d[^\n ]*|[`'\"<>{}()\[\]]", plain)
+    return max((part.strip(" .,:;") for part in parts), key=len, default="")
+
+
+def _atoms(jobs: Sequence[tuple[Facts, Record]]) -> dict[tuple[str, Any], int]:
+    """Every simple predicate with the jobs that it reaches, as a bit set."""
+    found: dict[tuple[str, Any], int] = {}
+    for number, (fact, _) in enumerate(jobs):
+        for name in USED:
+            for wanted in _wanted(fact[name]):
+                found[name, wanted] = found.get((name, wanted), 0) | 1 << number
+    return found
+
+
+def _wanted(value: Any) -> Iterator[Any]:
+    """The ways in which a predicate can ask for a value."""
+    if isinstance(value, list):
+        yield from value
+    elif isinstance(value, tuple):
+        yield value[0] if len(set(value)) == 1 else spell_fact(value)
+        yield from (f">{bound}" for bound in range(1, min(max(value), 4)))
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield value
+        yield from (f">{bound}" for bound in range(0, min(value, 4)))
+    else:
+        yield value
+        if isinstance(value, str) and "-" in value:
+            yield "*-" + value.split("-", 1)[1]
+            yield value.split("-", 1)[0] + "*"
+
+
+def _widest(atoms: Mapping[tuple[str, Any], int], good: int, missing: int, everything: int) -> tuple[dict[str, Any], int]:
+    """The conjunction of few facts that reaches the most of what is missing, and nothing outside ``good``."""
+    bad = everything & ~good
+    beam: list[tuple[tuple[tuple[str, Any], ...], int]] = [((), everything)]
+    best: tuple[int, tuple[tuple[str, Any], ...], int] = (0, (), 0)
+    for _ in range(DEEPEST):
+        grown: dict[int, tuple[tuple[str, Any], ...]] = {}
+        for chosen, reached in beam:
+            for atom, mask in atoms.items():
+                both = reached & mask
+                if both != reached and both & good & missing and not any(atom[0] == name for name, _ in chosen):
+                    grown.setdefault(both, (*chosen, atom))
+        for both, chosen in grown.items():
+            gain = (both & missing & good).bit_count()
+            if not both & bad and gain > best[0]:
+                best = (gain, chosen, both)
+        impure = [(chosen, both) for both, chosen in grown.items() if both & bad]
+        impure.sort(key=lambda item: _score(item[1], good & missing, bad), reverse=True)
+        beam = impure[:BEAM]
+        if best[0] and best[0] >= max(((both & missing & good).bit_count() for _, both in beam), default=0):
+            break
+    return dict(best[1]), best[2]
+
+
+def _score(reached: int, good: int, bad: int) -> float:
+    hits, misses = (reached & good).bit_count(), (reached & bad).bit_count()
+    return hits * hits / (hits + misses + 1)
+
+
+def _entry(when: Mapping[str, Any], ending: Ending) -> str:
+    """One entry's text."""
+    verdict, causes, message = ending
+    order = {name: number for number, name in enumerate(USED)}
+    facts_text = ", ".join(f"{name}: {_yaml(when[name])}" for name in sorted(when, key=lambda name: order.get(name, -1)))
+    lines = [f"  - when: {{{facts_text}}}", f"    verdict: {verdict}"]
+    if causes:
+        lines.append(f"    causes: [{', '.join(causes)}]")
+    if message:
+        lines.append(f"    message: {json.dumps(message, ensure_ascii=False)}")
+    lines.append(f"    reason: {json.dumps(PLACEHOLDER)}")
+    return "\n".join(lines) + "\n"
+
+
+def _yaml(value: Any) -> str:
+    """A value as YAML spells it."""
+    if isinstance(value, str) and not re.fullmatch(r"[a-z][a-z0-9_-]*", value):
+        return json.dumps(value)
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+

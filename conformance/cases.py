@@ -1,0 +1,426 @@
+"""YAML → ``Case``: what a case file says, checked before anything is allocated.
+
+Every error names the file, line and column, what arrived and what is allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from conformance import packaged, schema, strict_yaml
+from conformance.domain.case import Case, Expect, Written, by, spell_padding
+from conformance.errors import InputError
+from conformance.strict_yaml import Document
+
+MARKER = "case.schema.json"
+"""A case root holds this file; a case's identity is its place under the root."""
+
+MATRIX_LIMIT = 100_000
+ARRAY_LIMIT = 2**30
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
+NAME_LIMIT = 120
+PER_AXIS = ("kernel", "stride", "dilation")
+DEFAULTS: dict[str, Any] = {"op": "conv", "stride": 1, "dilation": 1, "groups": 1}
+REQUIRED = ("input", "kernel", "padding")
+
+
+def load(paths: Sequence[Path] = ()) -> list[Case]:
+    """The cases of files and folders, or the packaged ones, in the order of their files.
+
+    Raises ``InputError`` for the first thing that is wrong.
+    """
+    cases: dict[str, Case] = {}
+    for path in paths or (packaged.cases(),):
+        if not path.exists():
+            raise InputError(f"{path} does not exist; allowed: case files (*.yaml) and folders of them")
+        root = case_root(path)
+        files = sorted(path.rglob("*.yaml")) if path.is_dir() else [path]
+        if not files:
+            raise InputError(f"{path} holds no *.yaml file; allowed: case files and folders of them")
+        for file in files:
+            for case in read_file(file, root):
+                known = cases.setdefault(case.id, case)
+                if known is not case and known.where != case.where:
+                    raise InputError(f"case {case.id!r} again; allowed: once (it is at {known.where})", case.where)
+    return list(cases.values())
+
+
+def case_root(path: Path) -> Path:
+    """The nearest folder above that holds ``case.schema.json``; else the folder given."""
+    start = path.resolve() if path.is_dir() else path.resolve().parent
+    return next((folder for folder in (start, *start.parents) if (folder / MARKER).is_file()), start)
+
+
+def read_file(path: Path, root: Path) -> Iterator[Case]:
+    """The cases of one file, named by its place under ``root``."""
+    document = strict_yaml.read(path, shown_path(path))
+    if not isinstance(document.data, dict):
+        raise document.error(f"{_shown(document.data)} as a case file; allowed: a mapping with schema, title and cases")
+    prefix = path.resolve().relative_to(root).with_suffix("").as_posix()
+    for part in prefix.split("/"):
+        if not NAME.match(part):
+            raise document.error(f"{part!r} in the file's path; allowed: {NAME.pattern[:-2]}")
+    _validate(document)
+    names: dict[str, str] = {}
+    for index in range(len(document.data["cases"])):
+        for case in _Entry(document, index).cases(prefix):
+            if case.id in names:
+                raise InputError(f"case {case.id!r} again; allowed: once (it is at {names[case.id]})", case.where)
+            names[case.id] = case.where
+            yield case
+
+
+def shown_path(path: Path) -> str:
+    """A path as people read it: relative where it lies below the current folder."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _validate(document: Document) -> None:
+    """Hold a file against the schema; the first error in the file, in this project's words."""
+    try:
+        schema.CaseFile.model_validate(document.data)
+    except ValidationError as error:
+        found = [_explain(document, part["loc"], part["type"]) for part in error.errors(include_url=False)]
+        raise min(found, key=lambda item: item[0])[1] from None
+
+
+def _explain(document: Document, location: tuple[Any, ...], kind: str) -> tuple[tuple[int, int], InputError]:
+    """One schema error as its position in the file and what to print."""
+    model: Any = schema.CaseFile
+    value, path, description = document.data, (), "a mapping"
+    parents: tuple[Any, Any] = (None, None)
+    field_path: tuple[Any, ...] = ()
+    for part in location:
+        inside = part in value if isinstance(value, dict) else isinstance(part, int) and isinstance(value, list)
+        if not inside:
+            break
+        parents = (model, value)
+        value = value[part]
+        path = (*path, part)
+        if isinstance(part, str) and model is not None:
+            described, inner = _field(model, part)
+            if described:
+                description, field_path = described, path
+            model = inner
+    name = field_path[-1] if field_path else ""
+    if kind == "missing":
+        missing = str(location[len(path)])
+        described, _ = _field(model, missing)
+        message = f"{missing!r} is missing; allowed: {described}"
+        return _position(document, path), document.error(message, path)
+    if kind == "extra_forbidden":
+        known = sorted(_names(parents[0]))
+        close = difflib.get_close_matches(str(path[-1]), known, 1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        message = f"unknown key {path[-1]!r}{hint}; allowed: {', '.join(known)}"
+        return document.keys.get(path, (1, 1)), document.error(message, path, key=True)
+    message = f"{name}: {_shown(value)}; allowed: {description}" if name else f"{_shown(value)}; allowed: {description}"
+    return _position(document, path), document.error(message, path)
+
+
+def _position(document: Document, path: tuple[Any, ...]) -> tuple[int, int]:
+    return document.places.get(path, (1, 1))
+
+
+def _field(model: Any, name: str) -> tuple[str, type[BaseModel] | None]:
+    """A field's description, and the model inside it if it has one."""
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return "", None
+    field = model.model_fields.get("schema_" if name == "schema" else name)
+    if field is None:
+        return "", None
+    inner = {
+        "defaults": schema.CaseFields,
+        "cases": schema.CaseEntry,
+        "matrix": schema.MatrixFields,
+        "exclude": schema.ExcludeFields,
+        "expect": schema.ExpectFields,
+        "data": schema.WrittenFields,
+    }.get(name)
+    return field.description or "", inner
+
+
+def _names(model: Any) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _shown(value: Any) -> str:
+    """A value that arrived, short enough for one line."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+@dataclass
+class _Entry:
+    """One entry of ``cases``: its own fields over the file's defaults, and the product of its matrix."""
+
+    document: Document
+    index: int
+
+    @property
+    def own(self) -> dict[str, Any]:
+        return self.document.data["cases"][self.index]  # type: ignore[no-any-return]
+
+    @property
+    def path(self) -> tuple[Any, ...]:
+        return ("cases", self.index)
+
+    def error(self, message: str, field: str = "") -> InputError:
+        """An error at a field, wherever this entry has it from."""
+        for path in ((*self.path, field), (*self.path, "matrix", field), ("defaults", field)):
+            if field and path in self.document.places:
+                return self.document.error(message, path)
+        return self.document.error(message, self.path)
+
+    def cases(self, prefix: str) -> Iterator[Case]:
+        """The cases of this entry."""
+        fixed = {**(self.document.data.get("defaults") or {}), **self.own}
+        matrix: dict[str, list[Any]] = fixed.pop("matrix", None) or {}
+        excludes: list[dict[str, Any]] = fixed.pop("exclude", None) or []
+        count = prod(len(values) for values in matrix.values())
+        if count > MATRIX_LIMIT:
+            raise self.document.error(f"a matrix of {count} cases; allowed: up to {MATRIX_LIMIT}", (*self.path, "matrix"))
+        hits = [0] * len(excludes)
+        for combination in product(*matrix.values()):
+            values = self.normalised({**DEFAULTS, **fixed, **dict(zip(matrix, combination, strict=True))})
+            excluded = [
+                number
+                for number, exclude in enumerate(excludes)
+                if all(values.get(name) == wanted for name, wanted in self.wanted(exclude, values).items())
+            ]
+            for number in excluded:
+                hits[number] += 1
+            if not excluded:
+                yield self.case(prefix, values)
+        for number, hit in enumerate(hits):
+            if not hit:
+                path = (*self.path, "exclude", number)
+                raise self.document.error(f"exclude {excludes[number]} matches no combination of the matrix", path)
+
+    def normalised(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The fields of one case with one number per axis."""
+        for name in REQUIRED:
+            if fields.get(name) is None:
+                described = schema.CaseFields.model_fields[name].description
+                raise self.error(f"{name!r} is missing; allowed: {described}")
+        size = fields["input"]
+        fields["input"] = tuple(size) if isinstance(size, list) else (size,)
+        rank = len(fields["input"])
+        for name in PER_AXIS:
+            fields[name] = self.per_axis(name, fields[name], rank)
+        fields["padding"] = self.padding(fields["padding"], rank)
+        channels = fields.setdefault("channels", 1)
+        filters = fields.setdefault("filters", channels if fields["groups"] == "depthwise" else 1)
+        if fields["groups"] == "depthwise":
+            if filters % channels:
+                raise self.error(f"filters {filters} with groups depthwise; allowed: a multiple of channels ({channels})", "filters")
+            fields["groups"] = channels
+        return fields
+
+    def wanted(self, exclude: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+        """What an ``exclude`` asks for, in the same form as a case's fields."""
+        rank = len(values["input"])
+        found = dict(exclude)
+        for name in ("input", *PER_AXIS):
+            if name in found:
+                found[name] = self.per_axis(name, found[name], rank, strict=False)
+        if "padding" in found:
+            found["padding"] = self.padding(found["padding"], rank, strict=False)
+        if found.get("groups") == "depthwise":
+            found["groups"] = values["channels"]
+        return found
+
+    def per_axis(self, name: str, value: Any, rank: int, strict: bool = True) -> tuple[int, ...]:
+        if not isinstance(value, list):
+            return (value,) * rank
+        if len(value) != rank and strict:
+            raise self.error(f"{name}: {value}, {len(value)} numbers; allowed: one for each of the input's {rank} axes", name)
+        return tuple(value)
+
+    def padding(self, value: Any, rank: int, strict: bool = True) -> Any:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, int):
+            return ((value, value),) * rank
+        if len(value) != rank and strict:
+            raise self.error(
+                f"padding: {value}, pads for {len(value)} axes; allowed: one [begin, end] for each of the input's {rank} axes",
+                "padding",
+            )
+        return tuple((begin, end) for begin, end in value)
+
+    def case(self, prefix: str, fields: dict[str, Any]) -> Case:
+        """One case, checked."""
+        name = self.name(fields)
+        data = fields.get("data") or "lattice"
+        if isinstance(data, dict):
+            data = Written(*(self.integers(data[part], f"data.{part}") for part in ("input", "weights")))
+        case = Case(
+            id=f"{prefix}/{name}",
+            op=fields["op"],
+            data=data,
+            expect=self.expect(fields.get("expect") or {}),
+            tags=tuple(fields.get("tags") or ()),
+            title=self.document.data["title"],
+            source=fields.get("source") or self.document.data.get("source") or "",
+            where=self.document.place(self.path),
+            **{key: fields[key] for key in ("input", *PER_AXIS, "padding", "channels", "filters", "groups")},
+            **{
+                key: fields[key]
+                for key in ("batch", "bias", "dtype", "seed", "note", "since")
+                if fields.get(key) is not None
+            },
+        )
+        self.check(case)
+        return case
+
+    def name(self, fields: dict[str, Any]) -> str:
+        """The case's name, with ``{field}`` filled in."""
+
+        def fill(match: re.Match[str]) -> str:
+            value = fields.get(match[1])
+            if value is None:
+                raise self.error(f"{match[0]} in a name; allowed: a field that the case has", "name")
+            return _in_name(match[1], value)
+
+        name = re.sub(r"\{(\w+)\}", fill, fields["name"])
+        if not NAME.match(name) or len(name) > NAME_LIMIT:
+            allowed = f"up to {NAME_LIMIT} of a-z, 0-9, '.', '_' and '-', starting with a letter or digit"
+            raise self.error(f"name: {_shown(name)}; allowed: {allowed}", "name")
+        return name
+
+    def integers(self, value: Any, field: str) -> tuple[Any, ...]:
+        """Nested lists of small integers as tuples."""
+        if isinstance(value, list):
+            return tuple(self.integers(item, field) for item in value)
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**15:
+            raise self.error(f"{field}: {_shown(value)}; allowed: nested lists of integers up to 32768", field.split(".")[0])
+        return value  # type: ignore[return-value]
+
+    def expect(self, fields: dict[str, Any]) -> Expect:
+        if not fields:
+            return Expect()
+        values = fields.get("values")
+        return Expect(
+            output=tuple(fields["output"]) if "output" in fields else None,
+            pads=tuple((b, e) for b, e in fields["pads"]) if "pads" in fields else None,
+            windows=tuple(map(tuple, fields["windows"])) if "windows" in fields else None,
+            parameters=fields.get("parameters"),
+            values=None if values is None else self.integers(values, "expect.values"),
+            where=self.document.place((*self.path, "expect", "values")) if values is not None else "",
+        )
+
+    def check(self, case: Case) -> None:
+        """What the fields must be together, and what the source states of them."""
+        if case.padding == "causal" and case.rank != 1:
+            raise self.error(f"padding: causal with rank {case.rank}; allowed: rank 1", "padding")
+        for name in ("channels", "filters"):
+            if getattr(case, name) % case.groups:
+                raise self.error(f"groups: {case.groups} with {getattr(case, name)} {name}; allowed: a divisor of {name}", "groups")
+        for number, axis in enumerate(case.axes(case.pads)):
+            if axis.output < 1:
+                raise self.error(
+                    f"kernel: {axis.kernel} with dilation {axis.dilation} spans {axis.extent} on axis {number}; "
+                    f"allowed: up to the padded input ({axis.begin} + {axis.size} + {axis.end})",
+                    "kernel",
+                )
+        self.check_sizes(case)
+        self.check_data(case)
+        self.check_expect(case)
+
+    def check_sizes(self, case: Case) -> None:
+        width = int(case.dtype[-2:]) // 8
+        padded = [axis.begin + axis.size + axis.end for axis in case.axes(case.pads)]
+        arrays = {
+            "input": (case.batch * case.channels, padded),
+            "kernel": (case.filters * (case.channels // case.groups), case.kernel),
+            "filters": (case.batch * case.filters, case.output(case.pads)),
+        }
+        for field, (channels, sizes) in arrays.items():
+            size = channels * prod(sizes) * width
+            if size > ARRAY_LIMIT:
+                raise self.error(f"{field}: an array of {size} bytes; allowed: up to 1 GiB ({ARRAY_LIMIT})", field)
+
+    def check_data(self, case: Case) -> None:
+        if case.data == "normal" and case.dtype == "float16":
+            raise self.error("data: normal with dtype float16; allowed: lattice, or float32 and float64", "data")
+        if isinstance(case.data, Written):
+            for field, value, shape in (
+                ("input", case.data.input, case.input_shape),
+                ("weights", case.data.weights, case.weight_shape),
+            ):
+                if _shape(value) != shape:
+                    raise self.error(f"data.{field}: shape {_shape(value)}; allowed: {shape}", "data")
+        terms = prod(case.kernel) * (case.channels // case.groups) + case.bias
+        exact = 2**11 if case.dtype == "float16" else 2**16
+        if case.data == "lattice" and terms > exact:
+            raise self.error(f"{terms} products in one output of {case.dtype}; allowed: up to {exact}, so that sums are exact", "kernel")
+
+    def check_expect(self, case: Case) -> None:
+        """Hold what the source states against what the rules give; values are left to ``check_values``."""
+        expect = case.expect
+        over = case.axes(case.pads)
+        facts: dict[str, Callable[[], Any]] = {
+            "output": lambda: tuple(axis.output for axis in over),
+            "pads": lambda: case.pads,
+            "windows": lambda: tuple(tuple(axis.starts) for axis in over),
+            "parameters": lambda: prod(case.weight_shape) + case.filters * case.bias,
+        }
+        for field, compute in facts.items():
+            stated = getattr(expect, field)
+            if stated is not None and stated != compute():
+                raise _contradiction(field, stated, compute(), self.document.place((*self.path, "expect", field)))
+
+
+def check_values(cases: Iterable[Case]) -> None:
+    """Hold the outputs that sources state against the reference; numpy is loaded where there are any."""
+    stated = [case for case in cases if case.expect.values is not None]
+    if not stated:
+        return
+    from conformance import oracle
+    from conformance.domain.tensors import tensors
+
+    for case in stated:
+        output = oracle.convolve(case, tensors(case), oracle.reading(case, case.pads))
+        computed = _tuples(output.astype(int).tolist())
+        if case.expect.values != computed:
+            raise _contradiction("values", case.expect.values, computed, case.expect.where)
+
+
+def _contradiction(field: str, stated: Any, computed: Any, place: str) -> InputError:
+    return InputError(f"expect.{field}: {_shown(stated)}; the reference gives {_shown(computed)}", place)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """The shape of nested tuples; -1 where they are ragged."""
+    if not isinstance(value, tuple):
+        return ()
+    inner = {_shape(item) for item in value}
+    return (len(value), *(inner.pop() if len(inner) == 1 else (-1,)))
+
+
+def _in_name(field: str, value: Any) -> str:
+    """A field's value as a case's name spells it: ``6x9``, ``3`` where all axes agree, ``0.1x0.1``."""
+    if field == "padding":
+        return spell_padding(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return by(value) if field == "input" or len(set(value)) > 1 else str(value[0])
+    return str(value)

@@ -1,0 +1,232 @@
+"""Arguments → pipeline → exit status; nothing else."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from conformance import __version__
+from conformance.errors import ConformanceError, InputError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+BAD_USAGE = 4
+FAULT = 3
+INTERRUPTED = 2
+
+
+def main() -> NoReturn:
+    """The ``conformance`` command; exits with 0 to 5 as the commands' help says."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        status = commands.main(standalone_mode=False, prog_name="conformance")
+    except click.ClickException as error:
+        error.show()
+        status = BAD_USAGE
+    except ConformanceError as error:
+        click.echo(f"error: {_printable(str(error))}", err=True)
+        status = error.status
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        status = INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        status = FAULT
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo("error: a fault of this program; please report it with the lines above", err=True)
+        status = FAULT
+    sys.exit(status or 0)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="conformance")
+def commands() -> None:
+    """Run the same convolution everywhere, and name the cause where the numbers differ.
+
+    Exit status: 0 the gate holds; 1 it does not; 2 interrupted or incomplete; 3 a fault of this
+    program; 4 bad usage, a bad case file or bad expectations; 5 nothing selected.
+    """
+
+
+def _selection(command: F) -> F:
+    """The options that choose cases."""
+    for option in (
+        click.option("--tag", "tags", multiple=True, help="Only cases with this tag (repeatable)."),
+        click.option("-k", "expression", default="", metavar="EXPR", help="Only cases whose identity matches."),
+        click.argument("paths", nargs=-1, type=click.Path(path_type=Path)),
+    ):
+        command = option(command)
+    return command
+
+
+_runners = click.option(
+    "--runner", "runners", multiple=True, metavar="NAME[/VARIANT]", help="Only these (repeatable, globs, or module:Class)."
+)
+_expectations = click.option(
+    "--expectations",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder of expectations (repeatable; a file replaces the packaged one of its runner).",
+)
+_no_color = click.option("--no-color", is_flag=True, help="Plain text.")
+
+
+class _Shard(click.ParamType):
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        index, _, count = str(value).partition("/")
+        if index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
+            return int(index), int(count)
+        self.fail(f"{value!r}; allowed: I/N with 1 <= I <= N", param, ctx)
+
+
+@commands.command()
+@_selection
+@_runners
+@click.option("--require", multiple=True, metavar="NAME", help="A runner that must be installed (repeatable).")
+@_expectations
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports/latest"), show_default=True)
+@click.option("--jobs", type=click.IntRange(min=1), default=None, help="Workers at a time (default: the cores).")
+@click.option("--shard", type=_Shard(), default=(1, 1), metavar="I/N", help="Only one of N parts.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="Seconds a job may take in a stage.")
+@click.option("--shuffle", type=int, default=None, metavar="SEED", help="Run in another order; the verdicts are the same.")
+@_no_color
+def run(
+    paths: tuple[Path, ...], runners: tuple[str, ...], folders: tuple[Path, ...], no_color: bool, jobs: int | None, **rest: Any
+) -> int:
+    """Run cases (files or folders; by default the packaged ones) and write a run folder."""
+    from conformance import pipeline, settings
+    from conformance.render import terminal
+
+    options = pipeline.Options(
+        paths=paths, runners=runners, expectations=settings.expectations(folders), jobs=jobs or 0, **rest
+    )
+    finished = pipeline.run(options)
+    terminal.show(finished.run, finished.report, no_color)
+    return finished.status
+
+
+@commands.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@_expectations
+@_no_color
+def gate(folder: Path, folders: tuple[Path, ...], no_color: bool) -> int:
+    """Judge a finished run against expectations."""
+    from conformance import gate as gating
+    from conformance import pipeline, settings
+    from conformance.render import terminal
+
+    finished, stale = pipeline.judge_again(folder, settings.expectations(folders))
+    terminal.show(finished, None, no_color)
+    return gating.exit_status([result["gate"] for result in finished.results], stale, finished.complete)
+
+
+@commands.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--expectations", "target", type=click.Path(path_type=Path, file_okay=False), default=None, help="The folder to write to.")
+@click.option("--runner", "runners", multiple=True, metavar="NAME", help="Only these runners (repeatable, globs).")
+@click.option("--reason", default="", help="The reason of new entries; asked for where it is not given.")
+@click.option("--dry-run", is_flag=True, help="Show what would change.")
+def accept(folder: Path, target: Path | None, runners: tuple[str, ...], reason: str, dry_run: bool) -> int:
+    """Rewrite expectations so that they describe a finished run."""
+    from conformance import accept as accepting
+    from conformance import journal, packaged, settings
+
+    finished = journal.read(folder)
+    if not finished.complete:
+        raise InputError("the run is incomplete; allowed: a run that came to its end", str(folder))
+    where = target or next(iter(reversed(settings.expectations(()))), packaged.expectations())
+    changes = accepting.accept(finished, where, runners)
+    for change in changes:
+        click.echo(change.diff)
+    if not changes:
+        click.echo("the expectations describe this run already")
+    elif not dry_run:
+        new = sum(change.new for change in changes)
+        given = reason or (click.prompt(f"Reason of {new} new entries") if new else "")
+        for change in changes:
+            change.write(given)
+            click.echo(f"wrote {change.path}")
+    return 0
+
+
+@commands.command("list")
+@_selection
+@_runners
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_(paths: tuple[Path, ...], expression: str, tags: tuple[str, ...], runners: tuple[str, ...], as_json: bool) -> int:
+    """List cases, or with --runner the jobs that they give."""
+    from conformance import listing
+
+    lines = listing.lines(paths, expression, tags, runners, as_json)
+    if not lines:
+        raise click.exceptions.Exit(5)
+    click.echo("\n".join(lines))
+    return 0
+
+
+@commands.command()
+@click.option("--input", "sizes", required=True, metavar="N[xN…]", help="Spatial sizes, such as 6 or 224x224.")
+@click.option("--kernel", required=True, metavar="K[xK…]")
+@click.option("--stride", default="1", metavar="S[xS…]", show_default=True)
+@click.option("--dilation", default="1", metavar="D[xD…]", show_default=True)
+@click.option("--padding", required=True, metavar="PADDING", help="valid, same, same_lower, causal, fixed, 1, or 0.1x0.1")
+def explain(**given: str) -> int:
+    """Work out one padding: the arithmetic, a drawing, the spelling in each framework."""
+    from conformance import explain as explaining
+
+    click.echo(explaining.text(explaining.configuration(**given)))
+    return 0
+
+
+@commands.command()
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@_no_color
+def report(folder: Path, no_color: bool) -> int:
+    """Render a run folder's reports again, from its journal."""
+    from conformance import journal, render
+    from conformance.render import terminal
+
+    finished = journal.read(folder)
+    terminal.show(finished, render.write(finished, finished.folder), no_color)
+    return 0
+
+
+@commands.command()
+def schema() -> int:
+    """Print the JSON Schema of case files."""
+    import json
+
+    from conformance.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    return 0
+
+
+@commands.command()
+def doctor() -> int:
+    """Say which runners are installed here, and how to install the others."""
+    from conformance import listing
+
+    click.echo("\n".join(listing.runner_lines()))
+    return 0

@@ -1,0 +1,81 @@
+"""What an expectation's ``when`` can ask about a case: its fields, and what follows from them."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping
+
+from conformance.domain.case import by, spell_padding
+from conformance.domain.geometry import axes, pads_by_rule, same_elements
+
+RULES = ("valid", "same", "same_lower", "symmetric", "fixed")
+
+FACTS = {
+    "case": "the case's identity",
+    "op": "conv",
+    "rank": "number of spatial axes",
+    "input": "spatial sizes",
+    "kernel": "kernel sizes",
+    "stride": "strides",
+    "dilation": "dilations",
+    "batch": "batch size",
+    "channels": "input channels",
+    "filters": "output channels",
+    "groups": "groups",
+    "multiplier": "filters for each channel of a depthwise convolution, 0 for other convolutions",
+    "bias": "true or false",
+    "padding": "the padding as its author wrote it: a rule's name, or pads such as 0.1x0.1",
+    "pads": "the pads that are asked for, such as 0.1x0.1",
+    "padded": "whether any pad is asked for",
+    "asymmetric": "whether the two pads of an axis differ",
+    "unequal": "the fields whose axes differ (input, kernel, stride, dilation)",
+    "differs_from": "the rules that read other elements: " + ", ".join(RULES),
+    "agrees_with": "the rules that read the same elements",
+    "width_is_filters": "whether the output's last axis is as long as it has channels",
+    "dtype": "element type",
+    "data": "lattice, normal or written",
+    "tags": "the case's tags",
+    "since": "the version of the case set that brought it",
+}
+"""Every fact with its meaning."""
+
+AXIS_FACTS = ("input", "kernel", "stride", "dilation")
+
+
+def facts(case: Mapping[str, Any]) -> Dict[str, Any]:
+    """The facts of a case as the journal records it (``journal.case_record``)."""
+    size, kernel, stride, dilation = (tuple(case[name]) for name in AXIS_FACTS)
+    pads = tuple((begin, end) for begin, end in case["pads"])
+    padding = case["padding"]
+    over = axes(size, kernel, stride, dilation, pads)
+    agrees: List[str] = []
+    for rule in RULES:
+        resolved = pads_by_rule(rule, size, kernel, stride, dilation)
+        if same_elements(over, axes(size, kernel, stride, dilation, resolved)):
+            agrees.append(rule)
+    depthwise = case["groups"] == case["channels"] > 1
+    found = {name: case[name] for name in ("op", "rank", "batch", "channels", "filters", "groups", "bias", "dtype")}
+    found.update(
+        case=case["id"],
+        input=size,
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        multiplier=case["filters"] // case["channels"] if depthwise else 0,
+        padding=padding if isinstance(padding, str) else spell_padding(tuple((b, e) for b, e in padding)),
+        pads=spell_padding(pads),
+        padded=any(amount for pair in pads for amount in pair),
+        asymmetric=any(begin != end for begin, end in pads),
+        unequal=[name for name in AXIS_FACTS if len(set(case[name])) > 1],
+        differs_from=[rule for rule in RULES if rule not in agrees],
+        agrees_with=agrees,
+        width_is_filters=over[-1].output == case["filters"],
+        data=case["data"],
+        tags=list(case.get("tags", ())),
+        since=case["since"],
+    )
+    return found
+
+
+def spell_fact(value: Any) -> str:
+    """A fact as text: sizes as ``3x2``."""
+    return by(value) if isinstance(value, tuple) else str(value)

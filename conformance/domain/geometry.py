@@ -1,0 +1,166 @@
+"""Padding geometry: what a padding resolves to, in pure integers.
+
+One axis of a sliding window has a size, a kernel, a stride, a dilation and two pads. All that
+a padding changes is which elements each window reads, so two geometries are equal when they
+read the same elements: compare their canonical form.
+
+Rules, each stated once:
+
+========== ============================================================================ ===========
+padding    total, begin, end (``extent`` is ``(kernel - 1) * dilation + 1``)            source
+========== ============================================================================ ===========
+valid      0, 0, 0                                                                      TensorFlow, ONNX ``VALID``
+same       ``max(extent - stride, 0)`` if ``size % stride == 0`` else                   TensorFlow ``SAME``,
+           ``max(extent - size % stride, 0)``; begin ``total // 2``, end the rest       ONNX ``SAME_UPPER``
+same_lower the same total; end ``total // 2``, begin the rest                           ONNX ``SAME_LOWER``
+causal     ``extent - 1``, all of it at the beginning                                   Keras ``Conv1D(padding="causal")``
+fixed      ``extent - 1``; begin ``total // 2``, end the rest, whatever the size        TensorFlow's official ResNet
+symmetric  ``dilation * (kernel - 1) // 2`` on both sides (a habit, never asked for)    PyTorch and Caffe users
+========== ============================================================================ ===========
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
+
+Sizes = Tuple[int, ...]
+"""One number per spatial axis."""
+
+Pads = Tuple[Tuple[int, int], ...]
+"""``(begin, end)`` for each spatial axis."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One spatial axis of a sliding window with its padding resolved."""
+
+    size: int
+    kernel: int
+    stride: int
+    dilation: int
+    begin: int = 0
+    end: int = 0
+
+    @property
+    def extent(self) -> int:
+        """Elements from a window's first tap to its last, both counted."""
+        return (self.kernel - 1) * self.dilation + 1
+
+    @property
+    def output(self) -> int:
+        """Number of windows; zero or less when the kernel does not fit the padded input."""
+        return (self.size + self.begin + self.end - self.extent) // self.stride + 1
+
+    @property
+    def starts(self) -> range:
+        """Input index of each window's first tap; negative inside the begin pad."""
+        return range(-self.begin, -self.begin + self.output * self.stride, self.stride)
+
+    def reads(self) -> List[List[Optional[int]]]:
+        """The sampling map: for each window, the input index each tap reads, None for padding."""
+        return [
+            [
+                place if 0 <= place < self.size else None
+                for place in range(start, start + self.extent, self.dilation)
+            ]
+            for start in self.starts
+        ]
+
+    @property
+    def meets_input(self) -> bool:
+        """Whether any tap of any window reads an element, rather than padding only."""
+        for start in self.starts:
+            tap = max(-(start // self.dilation), 0)
+            if tap < self.kernel and start + tap * self.dilation < self.size:
+                return True
+        return False
+
+    def canonical(self) -> Tuple[int, int]:
+        """``(begin, end)`` of the smallest padding that reads the same elements.
+
+        The end pad counts only as far as any window reads. The begin pad is always read by the
+        first window, so it can shrink only where no tap at all meets the input.
+        """
+        if self.output <= 0:
+            return self.begin, self.end
+        axis = self
+        if not axis.meets_input:
+            total = self.begin + self.end
+            axis = next(
+                shifted
+                for shifted in (replace(self, begin=b, end=total - b) for b in range(self.begin + 1))
+                if not shifted.meets_input
+            )
+        last = (axis.output - 1) * axis.stride + axis.extent - axis.begin
+        return axis.begin, max(last - axis.size, 0)
+
+
+def same_total(size: int, kernel: int, stride: int, dilation: int) -> int:
+    """Pads in all that give ``ceil(size / stride)`` windows (TensorFlow, "Notes on padding")."""
+    extent = (kernel - 1) * dilation + 1
+    rest = size % stride
+    return max(extent - (rest if rest else stride), 0)
+
+
+def _valid(size: int, kernel: int, stride: int, dilation: int) -> Tuple[int, int]:
+    return 0, 0
+
+
+def _same(size: int, kernel: int, stride: int, dilation: int) -> Tuple[int, int]:
+    total = same_total(size, kernel, stride, dilation)
+    return total // 2, total - total // 2
+
+
+def _same_lower(size: int, kernel: int, stride: int, dilation: int) -> Tuple[int, int]:
+    total = same_total(size, kernel, stride, dilation)
+    return total - total // 2, total // 2
+
+
+def _causal(size: int, kernel: int, stride: int, dilation: int) -> Tuple[int, int]:
+    return (kernel - 1) * dilation, 0
+
+
+def _fixed(size: int, kernel: int, stride: int, dilation: int) -> Tuple[int, int]:
+    total = (kernel - 1) * dilation
+    return total // 2, total - total // 2
+
+
+def _symmetric(size: int, kernel: int, stride: int, dilation: int) -> Tuple[int, int]:
+    amount = dilation * (kernel - 1) // 2
+    return amount, amount
+
+
+RULES: Dict[str, Callable[[int, int, int, int], Tuple[int, int]]] = {
+    "valid": _valid,
+    "same": _same,
+    "same_lower": _same_lower,
+    "causal": _causal,
+    "fixed": _fixed,
+    "symmetric": _symmetric,
+}
+"""Rule name -> ``(size, kernel, stride, dilation) -> (begin, end)`` for one axis."""
+
+
+def pads_by_rule(rule: str, size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Pads:
+    """The pads of every axis under a rule of ``RULES``; ``KeyError`` for an unknown rule."""
+    one = RULES[rule]
+    return tuple(one(*axis) for axis in zip(size, kernel, stride, dilation))
+
+
+def axes(size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes, pads: Pads) -> Tuple[Axis, ...]:
+    """One ``Axis`` for each spatial axis, from per-axis numbers."""
+    return tuple(
+        Axis(n, k, s, d, begin, end)
+        for n, k, s, d, (begin, end) in zip(size, kernel, stride, dilation, pads)
+    )
+
+
+def canonical(over: Sequence[Axis]) -> Pads:
+    """The canonical pads of every axis (see ``Axis.canonical``)."""
+    return tuple(axis.canonical() for axis in over)
+
+
+def same_elements(left: Sequence[Axis], right: Sequence[Axis]) -> bool:
+    """Whether two geometries over one input have as many windows, and each reads the same elements."""
+    return all(a.output == b.output and (a.starts == b.starts and a.dilation == b.dilation or a.reads() == b.reads()) for a, b in zip(left, right))

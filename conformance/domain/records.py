@@ -1,0 +1,109 @@
+"""What moves through the pipeline between plan and report: frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, Optional, Tuple
+
+from conformance.domain.case import Case
+from conformance.domain.geometry import Pads
+
+OUTCOMES = ("completed", "unsupported", "raised", "crashed", "timed_out", "not_run")
+
+STAGES = ("open", "build", "convert", "load", "run")
+"""What a worker can be doing; ``open`` is the framework's import, before any job."""
+
+FAILURES = ("mismatch", "crash", "timeout", "error", "unsupported", "not_run")
+"""Verdicts that need an expectation, worst first: a wrong number without a word is the worst ending."""
+
+VERDICTS = (*FAILURES, "hazard", "match")
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How a variant writes one case, and the pads that it thereby declares.
+
+    ``code`` is the very text that the runner executes and that ``explain`` prints; ``by_rule`` tells
+    that the padding is written as a rule's name (``same``, ``auto_pad``) and not as numbers.
+    """
+
+    pads: Pads
+    code: str
+    by_rule: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One case in one variant of one runner."""
+
+    case: Case
+    runner: str
+    variant: str
+    spelling: Spelling
+
+    @property
+    def key(self) -> Tuple[str, str, str]:
+        """What names a job everywhere: case, runner and variant."""
+        return self.case.id, self.runner, self.variant
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job gave no output, in the words of whoever refused, raised or killed it."""
+
+    message: str
+    stage: str = ""
+    exception: str = ""
+    stderr: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened to a job. ``output`` (``N O spatial…``) is there exactly when it ``completed``."""
+
+    kind: str
+    output: Any = None
+    failure: Optional[Failure] = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where and by how much an output differs from the reference; indices are ``N O spatial…``."""
+
+    wrong: int
+    total: int
+    first: Tuple[int, ...]
+    expected: float
+    got: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an outcome means against the reference, with the causes and their evidence.
+
+    ``effective`` is the canonical geometry found, None where it is not known; ``alternatives`` are
+    other sets of causes that reproduce the output as well; ``sample`` holds the numbers around the
+    first difference; ``tried`` counts the hypotheses that were run.
+    """
+
+    kind: str
+    causes: Tuple[str, ...] = ()
+    evidence: str = ""
+    alternatives: Tuple[Tuple[str, ...], ...] = ()
+    effective: Optional[Pads] = None
+    difference: Optional[Difference] = None
+    sample: Optional[Dict[str, Any]] = None
+    tried: int = 0
+    message: str = ""
+    integral: bool = True
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A job with its outcome and verdict; the output array has been dropped."""
+
+    job: Job
+    outcome: Outcome
+    verdict: Verdict

@@ -1,0 +1,113 @@
+"""A case's data, made from the case alone: the same numbers on every machine, Python and numpy.
+
+numpy's distributions may change between versions, so the numbers come from a counter-based
+generator (SplitMix64 of a stream's name and a position), whose integers are exact everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Optional, Tuple
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.domain.case import Case, Written
+from conformance.domain.geometry import Sizes
+
+Array = NDArray[Any]
+
+LATTICE_LIMIT = 8
+"""Largest magnitude of a lattice value (NUMERICS: exact in float32, seen by every wrong geometry)."""
+
+EXACT = {"float32": 2**16, "float64": 2**16, "float16": 2**11}
+"""Largest n·X·W of a lattice case: every partial sum is exact, Winograd's and float16 output included."""
+
+
+class Data(NamedTuple):
+    """The tensors of a case, C-contiguous, channels first, in the case's dtype."""
+
+    input: Array
+    weights: Array
+    bias: Optional[Array]
+
+
+def products(case: Case) -> int:
+    """Products summed for one output element (n), the bias counted as one more."""
+    count = case.channels // case.groups
+    for size in case.kernel:
+        count *= size
+    return count + case.bias
+
+
+def lattice_limits(terms: int, dtype: str) -> Optional[Tuple[int, int]]:
+    """Largest magnitudes ``(X, W)`` of inputs and weights with n·X·W exact; None where even ±1 is not."""
+    budget = EXACT[dtype] // terms
+    if budget < 1:
+        return None
+    weights = min(LATTICE_LIMIT, max(int(budget**0.5), 1))
+    return min(LATTICE_LIMIT, budget // weights), weights
+
+
+def tensors(case: Case) -> Data:
+    """The input, the weights and the bias of a case.
+
+    ``lattice``: integers, none of them zero, so that padding never looks like an element.
+    ``normal``: a sum of twelve uniforms, mean 0 and variance 1.
+    """
+    if isinstance(case.data, Written):
+        bias = np.arange(1, case.filters + 1) if case.bias else None
+        parts = (np.array(case.data.input), np.array(case.data.weights), bias)
+    elif case.data == "lattice":
+        limits = lattice_limits(products(case), case.dtype)
+        if limits is None:
+            raise ValueError(f"{case.id}: {products(case)} products are not exact in {case.dtype}")
+        parts = tuple(
+            _lattice(role, case.seed, shape, limit) if shape else None
+            for role, shape, limit in (
+                ("input", case.input_shape, limits[0]),
+                ("weights", case.weight_shape, limits[1]),
+                ("bias", (case.filters,) if case.bias else None, limits[1]),
+            )
+        )
+    else:
+        parts = tuple(
+            _normal(role, case.seed, shape) if shape else None
+            for role, shape in (
+                ("input", case.input_shape),
+                ("weights", case.weight_shape),
+                ("bias", (case.filters,) if case.bias else None),
+            )
+        )
+    return Data(*(None if part is None else np.ascontiguousarray(part, case.dtype) for part in parts))
+
+
+def _hashes(stream: str, seed: int, count: int) -> NDArray[np.uint64]:
+    """``count`` hashes of 64 bits: SplitMix64 (Steele, Lea and Flood 2014) of a counter."""
+    origin = ((crc32(stream.encode()) << 32) + seed) * 0xD1342543DE82EF95 % 2**64
+    z = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(origin)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))  # type: ignore[no-any-return]
+
+
+def _lattice(role: str, seed: int, shape: Sizes, limit: int) -> Array:
+    """Integers of ``[-limit, limit]`` without zero."""
+    draws = (_hashes(role, seed, _count(shape)) >> np.uint64(33)).astype(np.int64) % (2 * limit) - limit
+    draws += draws >= 0
+    return draws.reshape(shape)
+
+
+def _normal(role: str, seed: int, shape: Sizes) -> Array:
+    """Sums of twelve 16-bit uniforms (Irwin-Hall): bell-shaped, and exact until the one division."""
+    hashes = _hashes(role, seed, 3 * _count(shape)).reshape(3, -1)
+    sums = sum(((hashes >> np.uint64(shift)) & np.uint64(0xFFFF)).sum(axis=0) for shift in (0, 16, 32, 48))
+    values: Array = (sums.astype(np.float64) - 12 * 32767.5) / 65536.0
+    return values.reshape(shape)
+
+
+def _count(shape: Sizes) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count

@@ -1,0 +1,224 @@
+"""The local engine: jobs in worker processes on this machine; every job comes back exactly once."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+
+from conformance.domain.records import Failure, Job, Outcome
+from conformance.execute.process import WorkerProcess
+from conformance.runners.contract import Runner
+from conformance.runners.protocol import GarbageError
+
+AHEAD = 32
+"""Jobs that a worker has at once: enough to keep it busy, few enough to share with another."""
+
+STARTS = 3
+"""Attempts to start a runner's worker, or to get one job further, before its jobs are left not run."""
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """Seconds that a worker may spend in a stage."""
+
+    open: float = 180.0
+    job: float = 60.0
+
+    def of(self, stage: str) -> float:
+        """The deadline of a stage; between jobs there is none."""
+        return {"open": self.open, "": float("inf")}.get(stage, self.job)
+
+
+@dataclass
+class Lane:
+    """The jobs of one runner that wait, and what is known of its speed."""
+
+    runner: Runner
+    spec: str
+    queue: deque[list[tuple[int, Job]]] = field(default_factory=deque)
+    left: int = 0
+    workers: int = 0
+    stumbles: int = 0
+    opening: float = 0.0
+    seconds: float = 0.0
+    finished: int = 0
+
+    @property
+    def rest(self) -> float:
+        """Estimated seconds of work that wait."""
+        return self.left * (self.seconds / self.finished if self.finished else 0.01)
+
+    def take(self) -> list[tuple[int, Job]]:
+        """The next case's jobs."""
+        jobs = self.queue.popleft()
+        self.left -= len(jobs)
+        return jobs
+
+    def put_back(self, jobs: Iterable[tuple[int, Job]]) -> None:
+        """Jobs that a lost worker had not answered, to be next again, in their order."""
+        groups = [list(group) for _, group in groupby(jobs, key=lambda job: job[1].case.id)]
+        self.queue.extendleft(reversed(groups))
+        self.left += sum(map(len, groups))
+
+
+class LocalEngine:
+    """Runs jobs in up to ``slots`` workers at a time."""
+
+    def __init__(self, runners: Mapping[str, tuple[str, Runner]], slots: int = 0, deadlines: Deadlines = Deadlines()) -> None:
+        self.lanes = {name: Lane(runner, spec) for name, (spec, runner) in runners.items()}
+        self.slots = slots or len(os.sched_getaffinity(0))
+        self.deadlines = deadlines
+        self._selector = selectors.DefaultSelector()
+        self._workers: dict[WorkerProcess, Lane] = {}
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
+        """Every job with its outcome, in the order in which they end."""
+        sequence = 0
+        for _, group in groupby(jobs, key=lambda job: (job.runner, job.case.id)):
+            numbered = []
+            for job in group:
+                numbered.append((sequence, job))
+                sequence += 1
+            self.lanes[numbered[0][1].runner].queue.append(numbered)
+            self.lanes[numbered[0][1].runner].left += len(numbered)
+        try:
+            while True:
+                self._start_workers()
+                if not self._workers:
+                    return
+                for key, events in self._selector.select(timeout=0.2):
+                    worker, channel = key.data
+                    if worker not in self._workers:
+                        continue
+                    if channel == "words":
+                        if not worker.listen():
+                            self._selector.unregister(worker.words)
+                    elif channel == "requests":
+                        worker.flush()
+                        if not worker.unsent:
+                            self._selector.unregister(worker.requests)
+                    else:
+                        yield from self._answers(worker)
+                for worker in list(self._workers):
+                    yield from self._overrun(worker)
+        finally:
+            for worker in list(self._workers):
+                self._end(worker)
+            self._selector.close()
+
+    def _start_workers(self) -> None:
+        """Give each free slot to the runner with the most work left for one more worker."""
+        while len(self._workers) < self.slots:
+            lanes = [lane for lane in self.lanes.values() if lane.left and self._worth(lane)]
+            if not lanes:
+                return
+            lane = max(lanes, key=lambda lane: lane.rest / (lane.workers + 1))
+            worker = WorkerProcess(lane.spec, lane.runner.environ)
+            lane.workers += 1
+            self._workers[worker] = lane
+            self._selector.register(worker.answers, selectors.EVENT_READ, (worker, "answers"))
+            self._selector.register(worker.words, selectors.EVENT_READ, (worker, "words"))
+
+    @staticmethod
+    def _worth(lane: Lane) -> bool:
+        """Whether one more worker saves more time than opening it costs."""
+        return lane.workers == 0 or (lane.opening > 0 and lane.rest / lane.workers > 2 * lane.opening)
+
+    def _feed(self, worker: WorkerProcess, lane: Lane) -> None:
+        """Keep a ready worker supplied; end it when there is nothing left for it."""
+        while lane.queue and len(worker.waiting) < AHEAD:
+            worker.send(lane.take())
+        if worker.unsent and worker.requests not in self._selector.get_map():
+            self._selector.register(worker.requests, selectors.EVENT_WRITE, (worker, "requests"))
+        if not worker.waiting:
+            self._end(worker)
+
+    def _answers(self, worker: WorkerProcess) -> Iterator[tuple[Job, Outcome]]:
+        """The outcomes that a worker has sent, or what its end means for its jobs."""
+        lane = self._workers[worker]
+        try:
+            frames = worker.receive()
+            if frames is None:
+                yield from self._lost(worker)
+                return
+            for message, payload in frames:
+                if message["kind"] == "ready":
+                    worker.ready = True
+                    lane.opening = time.monotonic() - worker.started
+                elif message["kind"] == "failed":
+                    worker.failure = message
+                else:
+                    if not worker.waiting or message["sequence"] != worker.waiting[0][0]:
+                        raise GarbageError(f"an answer out of sequence: {message['sequence']}")
+                    outcome = self._outcome(message, payload, worker)
+                    _, job = worker.waiting.popleft()
+                    lane.stumbles = 0
+                    lane.seconds += outcome.seconds
+                    lane.finished += 1
+                    yield job, outcome
+        except (GarbageError, KeyError, TypeError, ValueError) as error:
+            yield from self._lost(worker, "crashed", f"the worker's answer cannot be read: {error}")
+            return
+        if worker.ready:
+            self._feed(worker, lane)
+
+    @staticmethod
+    def _outcome(message: dict[str, object], payload: bytes, worker: WorkerProcess) -> Outcome:
+        """A worker's answer as an outcome; ``ValueError`` where its parts do not fit together."""
+        seconds = float(message["seconds"])  # type: ignore[arg-type]
+        if message["kind"] == "output":
+            array = np.frombuffer(payload, np.dtype(str(message["dtype"]))).reshape(message["shape"])  # type: ignore[call-overload]
+            return Outcome("completed", array, seconds=seconds)
+        failure = Failure(
+            message=str(message["message"]),
+            stage=str(message["stage"]),
+            exception=str(message["exception"]),
+            stderr="" if message["refused"] else worker.last_words,
+        )
+        return Outcome("unsupported" if message["refused"] else "raised", failure=failure, seconds=seconds)
+
+    def _overrun(self, worker: WorkerProcess) -> Iterator[tuple[Job, Outcome]]:
+        """End a worker that has stayed too long in a stage."""
+        place = worker.mark.read()
+        limit = self.deadlines.of(place.stage)
+        if time.monotonic() - place.since > limit:
+            yield from self._lost(worker, "timed_out", f"still in {place.stage!r} after {limit:g} s")
+
+    def _lost(self, worker: WorkerProcess, kind: str = "crashed", reason: str = "") -> Iterator[tuple[Job, Outcome]]:
+        """A worker is gone: its job in flight ends so, the rest waits for a fresh one."""
+        lane = self._workers[worker]
+        place = worker.mark.read()
+        message = reason or str(worker.failure.get("message", "")) or f"the worker {worker.ending()}"
+        self._end(worker)
+        exception = str(worker.failure.get("exception", ""))
+        failure = Failure(message, place.stage, exception, worker.last_words)
+        waiting = list(worker.waiting)
+        if worker.ready and waiting and (reason or (place.stage and waiting[0][0] == place.sequence)):
+            job = waiting.pop(0)[1]
+            lane.stumbles = 0
+            lane.put_back(waiting)
+            yield job, Outcome(kind, failure=failure, seconds=time.monotonic() - place.since)
+            return
+        lane.put_back(waiting)
+        lane.stumbles += 1
+        if lane.stumbles < STARTS:
+            return
+        reason = f"its worker could not be kept up {STARTS} times: {message}"
+        while lane.queue:
+            for _, job in lane.take():
+                yield job, Outcome("not_run", failure=Failure(reason, place.stage, exception, worker.last_words))
+
+    def _end(self, worker: WorkerProcess) -> None:
+        """Kill and forget a worker."""
+        self._workers.pop(worker).workers -= 1
+        for descriptor in (worker.answers, worker.words, worker.requests):
+            if descriptor in self._selector.get_map():
+                self._selector.unregister(descriptor)
+        worker.kill()

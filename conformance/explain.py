@@ -1,0 +1,183 @@
+"""One padding, worked out: the rule with this input's numbers, a drawing, and how each framework spells it."""
+
+from __future__ import annotations
+
+import re
+
+from conformance import runners
+from conformance.domain.case import PADDING_RULES, Case, by, spell_padding
+from conformance.domain.geometry import Axis, Pads, same_elements, same_total
+from conformance.errors import InputError
+
+WIDEST = 72
+"""Columns of a drawing; longer inputs are cut in the middle."""
+
+Configuration = Case
+
+
+def configuration(sizes: str, kernel: str, stride: str, dilation: str, padding: str) -> Case:
+    """A case from the command line's texts; ``InputError`` where they are none."""
+    size = _numbers("input", sizes)
+    rank = len(size)
+    if rank > 3:
+        raise InputError(f"--input {sizes!r}; allowed: one to three sizes")
+
+    def per_axis(name: str, text: str) -> tuple[int, ...]:
+        values = _numbers(name, text)
+        if len(values) not in (1, rank):
+            raise InputError(f"--{name} {text!r}; allowed: one number, or one for each of the input's {rank} axes")
+        return values * rank if len(values) == 1 else values
+
+    case = Case(
+        id="explain",
+        op="conv",
+        input=size,
+        kernel=per_axis("kernel", kernel),
+        stride=per_axis("stride", stride),
+        dilation=per_axis("dilation", dilation),
+        padding=_padding(padding, rank),
+    )
+    if case.padding == "causal" and rank > 1:
+        raise InputError("--padding causal; allowed: rank 1")
+    for axis in case.axes(case.pads):
+        if axis.output < 1:
+            raise InputError(
+                f"--kernel {kernel} spans {axis.extent}; allowed: up to the padded input "
+                f"({axis.begin} + {axis.size} + {axis.end})"
+            )
+    return case
+
+
+def _numbers(name: str, text: str) -> tuple[int, ...]:
+    parts = re.split(r"[x,]", text)
+    if not all(re.fullmatch(r"[1-9][0-9]{0,5}", part) for part in parts):
+        raise InputError(f"--{name} {text!r}; allowed: integers from 1 up, joined by x: 6 or 224x224")
+    return tuple(map(int, parts))
+
+
+def _padding(text: str, rank: int) -> str | Pads:
+    if text in PADDING_RULES:
+        return text
+    if re.fullmatch(r"[0-9]{1,6}", text):
+        return ((int(text), int(text)),) * rank
+    pairs = re.findall(r"([0-9]{1,6})\.([0-9]{1,6})", text)
+    if "x".join(f"{b}.{e}" for b, e in pairs) != text or len(pairs) not in (1, rank):
+        raise InputError(
+            f"--padding {text!r}; allowed: {', '.join(PADDING_RULES)}, an integer, or BEGIN.END for each axis: 0.1x0.1"
+        )
+    return tuple((int(b), int(e)) for b, e in pairs) * (rank if len(pairs) == 1 else 1)
+
+
+def text(case: Case) -> str:
+    """The whole explanation as plain text."""
+    output = by(case.output(case.pads))
+    lines = [
+        f"{spell_padding(case.padding)} padding: input {by(case.input)}, kernel {by(case.kernel)}, "
+        f"stride {by(case.stride)}, dilation {by(case.dilation)} → output {output}",
+        "",
+    ]
+    for number, axis in enumerate(case.axes(case.pads)):
+        if case.rank > 1:
+            lines.append(f"Axis {number}")
+        lines += arithmetic(case.padding if isinstance(case.padding, str) else "", axis)
+        lines += ["", *drawing(axis), ""]
+    lines += comparison(case)
+    lines += ["", *spellings(case)]
+    return "\n".join(lines)
+
+
+def arithmetic(rule: str, axis: Axis) -> list[str]:
+    """The rule's formula with the axis' numbers."""
+    lines = []
+    extent = f"({axis.kernel} - 1) * {axis.dilation} + 1 = {axis.extent}" if axis.dilation > 1 else str(axis.extent)
+    if axis.dilation > 1:
+        lines.append(f"  effective kernel = {extent}")
+    if rule in ("same", "same_lower"):
+        rest = axis.size % axis.stride
+        total = same_total(axis.size, axis.kernel, axis.stride, axis.dilation)
+        if rest:
+            lines.append(
+                f"  {axis.size} mod {axis.stride} = {rest}: total = max({axis.extent} - {rest}, 0) = {total}"
+            )
+        else:
+            lines.append(
+                f"  {axis.size} mod {axis.stride} = 0: total = max({axis.extent} - {axis.stride}, 0) = {total}"
+            )
+        if rule == "same":
+            lines.append(f"  begin = {total} // 2 = {axis.begin}; end = {total} - {axis.begin} = {axis.end}")
+        else:
+            lines.append(f"  end = {total} // 2 = {axis.end}; begin = {total} - {axis.end} = {axis.begin}")
+    elif rule == "fixed":
+        total = axis.extent - 1
+        lines.append(f"  total = {axis.extent} - 1 = {total}, whatever the input's size")
+        lines.append(f"  begin = {total} // 2 = {axis.begin}; end = {total} - {axis.begin} = {axis.end}")
+    elif rule == "causal":
+        lines.append(f"  begin = {axis.extent} - 1 = {axis.begin}; end = 0")
+    else:
+        lines.append(f"  begin = {axis.begin}; end = {axis.end}")
+    lines.append(
+        f"  output = ({axis.size} + {axis.begin} + {axis.end} - {axis.extent}) // {axis.stride} + 1 = {axis.output}"
+    )
+    begin, end = axis.canonical()
+    if (begin, end) != (axis.begin, axis.end):
+        lines.append(f"  pads that any window reads: ({begin}, {end})")
+    return lines
+
+
+def drawing(axis: Axis) -> list[str]:
+    """The padded row and the windows below it: ``.`` is padding, digits are elements, ``#`` is a tap."""
+    width = axis.begin + axis.size + axis.end
+    shown = min(width, WIDEST)
+    cells = ["." if not 0 <= place < axis.size else str(place % 10) for place in range(-axis.begin, width - axis.begin)]
+    lines = [f"  {'input':>12} |{''.join(cells[:shown])}{'…' if width > shown else ''}|"]
+    starts = list(axis.starts)
+    kept = starts if len(starts) <= 8 else [*starts[:5], *starts[-2:]]
+    for number, start in enumerate(starts):
+        if start not in kept:
+            if kept and start == starts[5]:
+                lines.append(f"  {'…':>12}")
+            continue
+        row = [" "] * width
+        for tap in range(axis.kernel):
+            row[start + axis.begin + tap * axis.dilation] = "#"
+        label = f"{number} from {start}"
+        lines.append(f"  {label:>12} |{''.join(row[:shown])}{'…' if width > shown else ''}|")
+    return lines
+
+
+def comparison(case: Case) -> list[str]:
+    """Which other rules read the same elements here."""
+    asked = case.axes(case.pads)
+    lines = ["The other rules on this configuration:"]
+    for rule in ("same", "same_lower", "fixed", "symmetric", "valid"):
+        if rule == case.padding:
+            continue
+        pads = case.pads_by(rule)
+        over = case.axes(pads)
+        if same_elements(asked, over):
+            verdict = "reads the same elements"
+        elif case.output(pads) == case.output(case.pads):
+            verdict = "same shape, OTHER NUMBERS"
+        else:
+            verdict = f"another shape: {by(tuple(max(axis.output, 0) for axis in over))}"
+        lines.append(f"  {rule:<11} {spell_padding(pads):<16} {verdict}")
+    return lines
+
+
+def spellings(case: Case) -> list[str]:
+    """How each variant of each core runner writes this case, and what that means."""
+    asked = case.axes(case.pads)
+    lines = ["How it is written (the code that the runners execute):"]
+    for name in runners.CORE:
+        runner = runners.load(name)
+        if runner.control:
+            continue
+        for variant, write in runner.variants.items():
+            spelling = write(case)
+            if spelling is None or "change-ordering" in variant:
+                continue
+            right = same_elements(asked, case.axes(spelling.pads))
+            remark = "" if right else f"   ← not what is asked for: pads {spell_padding(spelling.pads)}"
+            lines.append(f"  {name}/{variant}{remark}")
+            lines.append(f"      {spelling.code}")
+    return lines

@@ -1,0 +1,125 @@
+"""Verdicts against expectations: does anything differ from what is known?
+
+``ok``, ``known`` and ``new`` hold; every other result fails:
+
+========== =================================================================================
+result     when
+========== =================================================================================
+ok         right, or a hazard, and no entry reaches the job
+known      an entry reaches it and it ends exactly so
+regression wrong, and no entry reaches it
+changed    an entry reaches it and it ends otherwise wrong, or two entries disagree about it
+fixed      an entry reaches it and it is right now
+expired    an entry reaches it whose date has passed
+new        wrong, no entry reaches it, and its case is younger than the expectations
+stale      an entry that reaches no job of a run that left none of the runner's jobs out
+========== =================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from conformance.domain.facts import facts
+from conformance.domain.records import FAILURES
+from conformance.expectations import Expectations, Facts, Known
+
+HOLDING = ("ok", "known", "new")
+RESULTS = ("regression", "changed", "fixed", "expired", "stale", "new", "known", "ok")
+
+
+class Gate:
+    """Judges verdicts one at a time, and at the end the entries that reached nothing."""
+
+    def __init__(self, expectations: Mapping[str, Expectations], header: Mapping[str, Any], today: str) -> None:
+        self.expectations = expectations
+        self.header = header
+        self.today = today
+        self._reached: set[str] = set()
+        self._facts: tuple[str, Facts] = ("", {})
+
+    def judge(self, case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, Known | None]:
+        """The gate's result for one job, and the entry that it comes from."""
+        expected = self.expectations.get(result["runner"])
+        failing = result["verdict"] in FAILURES
+        if expected is None:
+            return ("regression" if failing else "ok"), None
+        about = job_facts(self._case_facts(case), result, self.header)
+        entries = [entry for entry in expected.known if entry.reaches(about)]
+        self._reached.update(entry.where for entry in entries)
+        if not entries:
+            if not failing:
+                return "ok", None
+            return ("new" if version_key(case["since"]) > version_key(expected.cases) else "regression"), None
+        overdue = next((entry for entry in entries if entry.expires and entry.expires < self.today), None)
+        if overdue:
+            return "expired", overdue
+        if result["verdict"] == "match":
+            return "fixed", entries[0]
+        broken = next((entry for entry in entries if not holds(entry, result)), None)
+        return ("changed", broken) if broken else ("known", entries[0])
+
+    def _case_facts(self, case: Mapping[str, Any]) -> Facts:
+        if self._facts[0] != case["id"]:
+            self._facts = (case["id"], facts(case))
+        return self._facts[1]
+
+    def stale(self) -> list[Known]:
+        """The entries that reached nothing, of runners of which the run left nothing out."""
+        if self.header["selection"].get("narrowed"):
+            return []
+        whole = {name for name, runner in self.header["runners"].items() if not runner.get("narrowed")}
+        return [
+            entry
+            for name, expected in self.expectations.items()
+            if name in whole
+            for entry in expected.known
+            if entry.where not in self._reached and _meant(entry, self.header, name)
+        ]
+
+
+def job_facts(about: Facts, result: Mapping[str, Any], header: Mapping[str, Any]) -> Facts:
+    """The facts of a job: its case's, its variant, and the versions and platform it ran with."""
+    return {
+        **about,
+        "variant": result["variant"],
+        "versions": header["runners"][result["runner"]]["packages"],
+        "platform": header["platform"],
+    }
+
+
+def holds(entry: Known, result: Mapping[str, Any]) -> bool:
+    """Whether a job ended exactly as an entry says: its causes are one of the explanations that fit."""
+    if result["verdict"] != entry.verdict:
+        return False
+    explanations = [result["causes"], *result.get("alternatives", ())]
+    if entry.causes and not any(set(entry.causes) == set(causes) for causes in explanations):
+        return False
+    message = result.get("failure", {}).get("message", "")
+    return entry.message in message
+
+
+def _meant(entry: Known, header: Mapping[str, Any], runner: str) -> bool:
+    """Whether an entry is about these versions and this platform at all."""
+    about = {"versions": header["runners"][runner]["packages"], "platform": header["platform"]}
+    return all(
+        test(about) for name, test in zip(entry.when, entry.tests, strict=True) if name in ("versions", "platform")
+    )
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """A version of the case set in the order of its numbers."""
+    return tuple(map(int, version.split(".")))
+
+
+def failing(results: Iterable[str]) -> list[str]:
+    """The results that do not hold."""
+    return [result for result in results if result not in HOLDING]
+
+
+def exit_status(gates: Sequence[str], stale: Sequence[Known], complete: bool) -> int:
+    """0 the gate holds, 1 it does not, 2 the run is incomplete (which wins)."""
+    if not complete:
+        return 2
+    return 1 if stale or failing(gates) else 0

@@ -1,0 +1,264 @@
+"""What an outcome means: pure functions from arrays, a bound and a declared geometry to a verdict.
+
+Lattice data is exact, so an output is accepted iff every element is within 1/2 of the reference;
+real-valued data is accepted iff every element is within its forward-error bound. Neither has a
+tolerance to tune (NUMERICS.md).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance import hypotheses, oracle
+from conformance.domain.case import Case, Written
+from conformance.domain.geometry import Pads, canonical, same_elements
+from conformance.domain.records import Difference, Job, Outcome, Verdict
+from conformance.domain.tensors import Data, products, tensors
+from conformance.hypotheses import Hypothesis
+from conformance.oracle import Reading, Reference
+
+Array = NDArray[Any]
+
+SAMPLE = 16
+"""Rows and columns of the numbers kept around the first difference."""
+
+KEPT = 8
+"""Cases whose reference is at hand: the runners that work side by side come to a case about together."""
+
+OUTCOME_VERDICTS = {
+    "unsupported": "unsupported",
+    "raised": "error",
+    "crashed": "crash",
+    "timed_out": "timeout",
+    "not_run": "not_run",
+}
+
+
+class Truth:
+    """The exact answers of one case, each computed when it is first asked for."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.exact = case.data == "lattice" or isinstance(case.data, Written)
+        self._references: dict[Reading, tuple[Reference, Reference | float]] = {}
+
+    @cached_property
+    def data(self) -> Data:
+        """The case's tensors."""
+        return tensors(self.case)
+
+    @cached_property
+    def asked(self) -> Reading:
+        """The reading that the case asks for."""
+        return oracle.reading(self.case, self.case.pads)
+
+    def answer(self, how: Reading) -> tuple[Reference, Reference | float]:
+        """The output of a reading and the error allowed around it, per element."""
+        if how not in self._references:
+            if len(self._references) > 3:
+                self._references.pop(next(reversed(self._references)))
+            self._references[how] = self._compute(self.case, self.data, how)
+        return self._references[how]
+
+    def _compute(self, case: Case, data: Data, how: Reading) -> tuple[Reference, Reference | float]:
+        if self.exact:
+            return oracle.convolve(case, data, how), 0.5
+        return oracle.convolve(case, data, how), oracle.error_bound(case, data, how, products(case))
+
+    @cached_property
+    def _first_channel(self) -> tuple[Case, Data]:
+        """The case cut down to what its first output channel of its first sample needs."""
+        case, data = self.case, self.data
+        inner = case.channels // case.groups
+        small = replace(case, batch=1, channels=inner, filters=1, groups=1)
+        bias = None if data.bias is None else data.bias[:1]
+        return small, Data(data.input[:1, :inner], data.weights[:1], bias)
+
+    def reproduces(self, how: Reading, output: Array) -> bool:
+        """Whether a reading gives this very output; the first channel is looked at first."""
+        small, data = self._first_channel
+        if not how.bias_last and not agrees(output[:1, :1], *self._compute(small, data, replace(how, interleave=False))):
+            return False
+        return agrees(output, *self._compute(self.case, self.data, how))
+
+
+def agrees(output: Array, reference: Reference, bound: Reference | float) -> bool:
+    """Whether every element lies strictly within the bound; NaN never does."""
+    return output.shape == reference.shape and bool(np.all(np.abs(output - reference) < bound))
+
+
+class Judge:
+    """Judges outcomes against references that it keeps for the cases at hand."""
+
+    def __init__(self) -> None:
+        self._truths: OrderedDict[str, Truth] = OrderedDict()
+        self._attributed: dict[tuple[str, Pads, bool, bytes], Verdict] = {}
+
+    def judge(self, job: Job, outcome: Outcome) -> Verdict:
+        """The verdict of one job."""
+        if outcome.kind != "completed":
+            failure = outcome.failure
+            assert failure is not None
+            return Verdict(OUTCOME_VERDICTS[outcome.kind], message=failure.message)
+        truth = self._truth(job.case)
+        reference, bound = truth.answer(truth.asked)
+        output: Array = outcome.output
+        if output.dtype == job.case.dtype and agrees(output, reference, bound):
+            return Verdict(
+                "match",
+                effective=canonical(job.case.axes(job.case.pads)),
+                integral=not truth.exact or bool(np.all(output == reference)),
+            )
+        hazard = self._hazard(truth, job, output)
+        return hazard or self._mismatch(truth, job, output)
+
+    def _truth(self, case: Case) -> Truth:
+        truth = self._truths.get(case.id)
+        if truth is None:
+            truth = self._truths[case.id] = Truth(case)
+            self._attributed.clear()
+            if len(self._truths) > KEPT:
+                self._truths.popitem(last=False)
+        return truth
+
+    @staticmethod
+    def _hazard(truth: Truth, job: Job, output: Array) -> Verdict | None:
+        """The verdict where the output is right for the pads that the variant declares."""
+        case, declared = job.case, job.spelling.pads
+        over = case.axes(declared)
+        if same_elements(over, case.axes(case.pads)) or output.dtype != case.dtype:
+            return None
+        how = oracle.reading(case, declared)
+        if any(axis.output < 1 for axis in over) or not agrees(output, *truth.answer(how)):
+            return None
+        return Verdict(
+            "hazard",
+            causes=(hypotheses.name_declared(case, declared),),
+            evidence=hypotheses.explain(case, truth.asked, how),
+            effective=canonical(over),
+            difference=difference(output, truth.answer(truth.asked)[0]),
+            tried=1,
+        )
+
+    def _mismatch(self, truth: Truth, job: Job, output: Array) -> Verdict:
+        """The verdict of a wrong output: its causes, how it differs, and the numbers around that."""
+        key = (job.case.id, job.spelling.pads, job.spelling.by_rule, output.dtype.str.encode() + output.tobytes())
+        if key not in self._attributed:
+            reference = truth.answer(truth.asked)[0]
+            where = difference(output, reference)
+            self._attributed[key] = replace(
+                attribute(truth, job, output), difference=where, sample=sample(output, reference, where)
+            )
+        return self._attributed[key]
+
+
+def attribute(truth: Truth, job: Job, output: Array) -> Verdict:
+    """A mismatch with its causes: each hypothesis reproduces the output or is rejected."""
+    case = job.case
+    extra: tuple[str, ...] = () if output.dtype == case.dtype else ("dtype",)
+    remark = f"dtype {output.dtype} where {case.dtype} is asked for" if extra else ""
+
+    def verdict(causes: tuple[str, ...], evidence: str, **found: Any) -> Verdict:
+        evidence = "; ".join(filter(None, (evidence, remark)))
+        return Verdict("mismatch", causes=(*causes, *extra), evidence=evidence, **found)
+
+    if output.dtype.kind not in "fiub":
+        return verdict((), "")
+    if not np.all(np.isfinite(output)):
+        return verdict(("non-finite",), f"{int(np.sum(~np.isfinite(output)))} of {output.size} are not finite")
+    reference, bound = truth.answer(truth.asked)
+    if extra and agrees(output, reference, bound):
+        return verdict((), "")
+    fits: list[Hypothesis] = []
+    tried = 0
+    if output.shape[:2] == reference.shape[:2] and output.ndim == reference.ndim:
+        for hypothesis in hypotheses.hypotheses(case, job.spelling, output.shape[2:]):
+            if fits and len(hypothesis.causes) > len(fits[0].causes):
+                break
+            if fits and hypotheses.AMOUNT in hypothesis.causes:
+                continue
+            tried += 1
+            if truth.reproduces(hypothesis.reading, output):
+                fits.append(hypothesis)
+    if fits:
+        found = fits[0]
+        others = dict.fromkeys(fit.causes for fit in fits if fit.causes != found.causes)
+        return verdict(
+            found.causes,
+            hypotheses.explain(case, truth.asked, found.reading),
+            alternatives=tuple(others),
+            effective=canonical(found.reading.axes(case)),
+            tried=tried,
+        )
+    for cause, evidence, candidate in rearrangements(output, reference):
+        tried += 1
+        if agrees(candidate, reference, bound):
+            return verdict((cause,), evidence, tried=tried)
+    return verdict((), "", tried=tried) if extra else verdict(("unattributed",), f"{tried} hypotheses rejected", tried=tried)
+
+
+def rearrangements(output: Array, reference: Reference) -> list[tuple[str, str, Array]]:
+    """The output put in order again, for every way in which its axes may have been mixed up."""
+    found: list[tuple[str, str, Array]] = []
+    if output.ndim == reference.ndim:
+        found.append(("layout", "the channels come last", np.moveaxis(output, -1, 1)))
+    if output.size == reference.size and output.shape != reference.shape:
+        evidence = f"the same numbers in shape {output.shape}, where {reference.shape} is asked for"
+        found.append(("output-shape", evidence, output.reshape(reference.shape)))
+    return found
+
+
+def difference(output: Array, reference: Reference) -> Difference | None:
+    """Where an output differs from the reference; None where the shapes do."""
+    if output.shape != reference.shape or output.dtype.kind not in "fiub":
+        return None
+    error = np.abs(output - reference)
+    wrong = ~(error < 0.5)
+    if not wrong.any():
+        wrong = error > 0
+    if not wrong.any():
+        return None
+    first = tuple(int(place[0]) for place in np.nonzero(wrong))
+    return Difference(
+        wrong=int(wrong.sum()),
+        total=output.size,
+        first=first,
+        expected=float(reference[first]),
+        got=float(output[first]),
+        largest=float(np.max(np.where(np.isfinite(error), error, 0))),
+    )
+
+
+def sample(output: Array, reference: Reference, where: Difference | None) -> dict[str, Any]:
+    """The numbers around the first difference, up to 16 × 16, as nested lists of what was expected and got."""
+    shapes = {"expected_shape": list(reference.shape), "got_shape": list(output.shape)}
+    if output.ndim != reference.ndim:
+        return shapes
+    first = where.first if where else (0,) * reference.ndim
+    kept = min(reference.ndim - 2, 2)
+    lead, last = first[:-kept], first[-kept:]
+    start = [max(min(place - SAMPLE // 2, size - SAMPLE), 0) for place, size in zip(last, reference.shape[-kept:], strict=True)]
+    part = (*lead, *(slice(begin, begin + SAMPLE) for begin in start))
+    return {
+        **shapes,
+        "lead": list(lead),
+        "start": start,
+        "expected": numbers(reference[part]),
+        "got": numbers(output[part]),
+    }
+
+
+def numbers(values: Array) -> Any:
+    """Nested lists of JSON numbers: integers where they are, text where they are not finite."""
+    if values.ndim:
+        return [numbers(value) for value in values]
+    value = float(values)
+    if not np.isfinite(value):
+        return str(value)
+    return int(value) if value.is_integer() else round(value, 6)

@@ -1,0 +1,47 @@
+"""What there is to run: cases, the jobs they give, and the runners that are installed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from conformance import cases, plan, runners
+
+
+def lines(
+    paths: Sequence[Path], expression: str, tags: Sequence[str], wanted: Sequence[str], as_json: bool
+) -> list[str]:
+    """A line a case, or a line a job where runners are named."""
+    selected = plan.select_cases(cases.load(paths), expression, tags)
+    if wanted:
+        jobs = plan.plan(selected, plan.select_runners(wanted))
+        if as_json:
+            return [
+                json.dumps(
+                    {"case": job.case.id, "runner": job.runner, "variant": job.variant, "declared": job.spelling.pads}
+                )
+                for job in jobs
+            ]
+        return [f"{job.case.id}  {job.runner}/{job.variant}" for job in jobs]
+    if as_json:
+        from conformance.journal import case_record
+
+        return [json.dumps(case_record(case), ensure_ascii=False) for case in selected]
+    return [f"{case.id}  {case.describe()}" for case in selected]
+
+
+def runner_lines() -> list[str]:
+    """A few lines a core runner: its packages, its variants, and how to install it."""
+    found = []
+    for name in runners.CORE:
+        runner = runners.load(name)
+        installed = plan.installed(runner)
+        missing = [package for package in runner.distributions if package not in installed]
+        packages = ", ".join(f"{package} {version}" for package, version in installed.items())
+        state = f"ready: {packages}" if not missing else f"missing {', '.join(missing)}; {plan.install_command(runner)}"
+        found.append(f"{name}: {state}")
+        found.append(f"    variants: {', '.join(runner.variants)}")
+        if runner.control:
+            found.append(f"    a negative control: {runner.control}")
+    return found

@@ -1,0 +1,200 @@
+"""The whole design: one direction, each step a verb that takes records and returns records.
+
+    case file ─► load ─► plan ─► execute ─► judge ─► gate ─► record ─► render
+
+``execute``, ``judge`` and ``gate`` are lazy: a job goes through all of them before the journal has
+it, and its output array is dropped as soon as it is judged.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
+
+from conformance import __version__, expectations, gate, journal, packaged  # noqa: E402
+from conformance import cases as case_files  # noqa: E402
+from conformance import plan as planning  # noqa: E402
+from conformance.domain.case import Case  # noqa: E402
+from conformance.domain.records import Job, Judged, Outcome  # noqa: E402
+from conformance.errors import NothingSelectedError  # noqa: E402
+from conformance.execute.local import Deadlines, LocalEngine  # noqa: E402
+from conformance.expectations import Known  # noqa: E402
+from conformance.gate import Gate  # noqa: E402
+from conformance.journal import Record, Run  # noqa: E402
+from conformance.judge import Judge  # noqa: E402
+from conformance.plan import Selection  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is asked to do; the command line's options, under their names."""
+
+    paths: tuple[Path, ...] = ()
+    runners: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
+    expression: str = ""
+    tags: tuple[str, ...] = ()
+    expectations: tuple[Path, ...] = ()
+    out: Path = Path("reports/latest")
+    jobs: int = 0
+    shard: tuple[int, int] = (1, 1)
+    timeout: float = Deadlines.job
+    shuffle: int | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has come to its end, with what the gate says of it."""
+
+    run: Run
+    stale: tuple[Known, ...]
+    report: Path
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        return gate.exit_status([result["gate"] for result in self.run.results], self.stale, self.run.complete)
+
+
+def run(options: Options) -> Finished:
+    """Run the selected cases through the selected runners, and write the run folder."""
+    cases = planning.select_cases(case_files.load(options.paths), options.expression, options.tags)
+    case_files.check_values(cases)
+    selection = planning.select_runners(options.runners, options.require)
+    known = expectations.load(options.expectations)
+    jobs = planning.shard(planning.plan(cases, selection, options.shuffle), *options.shard)
+    if not jobs:
+        raise NothingSelectedError("no job is selected; try: conformance list")
+    header = describe(options, selection, jobs)
+    judging = Gate(known, header, today())
+
+    outcomes = execute(jobs, selection, options)
+    judged = judge(outcomes)
+    records = decide(judged, judging)
+    record(records, header, judging, options.out)
+    return render(options.out, judging.stale())
+
+
+def execute(jobs: Sequence[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
+    """Every job's outcome, from workers that run side by side."""
+    runners = {name: (chosen.spec, chosen.runner) for name, chosen in selection.runners.items()}
+    return LocalEngine(runners, options.jobs, Deadlines(job=options.timeout)).run(jobs)
+
+
+def judge(outcomes: Iterable[tuple[Job, Outcome]]) -> Iterator[Judged]:
+    """Every outcome's verdict against the reference, with its causes."""
+    judging = Judge()
+    for job, outcome in outcomes:
+        verdict = judging.judge(job, outcome)
+        yield Judged(job, Outcome(outcome.kind, None, outcome.failure, outcome.seconds), verdict)
+
+
+def decide(judged: Iterable[Judged], judging: Gate) -> Iterator[tuple[Record, Record]]:
+    """Every verdict's result at the gate: the case's record and the job's."""
+    case: Record = {}
+    for item in judged:
+        if case.get("id") != item.job.case.id:
+            case = journal.case_record(item.job.case)
+        result = journal.result_record(item)
+        yield case, decided(case, result, judging)
+
+
+def decided(case: Record, result: Record, judging: Gate) -> Record:
+    """A job's record with the gate's result and the expectation that it comes from."""
+    result["gate"], entry = judging.judge(case, result)
+    if entry:
+        result["expectation"] = {"where": entry.where, "reason": entry.reason, "link": entry.link}
+    return result
+
+
+def record(records: Iterable[tuple[Record, Record]], header: Record, judging: Gate, out: Path) -> None:
+    """Write the journal as results come; an interrupt leaves it without its footer."""
+    out.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with journal.Writer(out / journal.NAME, header) as writer:
+        try:
+            for case, result in records:
+                writer.result(case, result)
+        except KeyboardInterrupt:
+            return
+        writer.footer(stale=list(map(describe_entry, judging.stale())), seconds=round(time.monotonic() - started, 3))
+
+
+def render(folder: Path, stale: Sequence[Known]) -> Finished:
+    """Write the reports of a run folder from its journal."""
+    from conformance import render as rendering
+
+    finished = journal.read(folder)
+    return Finished(finished, tuple(stale), rendering.write(finished, folder))
+
+
+def judge_again(folder: Path, folders: Sequence[Path]) -> tuple[Run, list[Known]]:
+    """A finished run against expectations as they are now; the journal stays as it is."""
+    finished = journal.read(folder)
+    judging = Gate(expectations.load(folders), finished.header, today())
+    for result in finished.results:
+        result.pop("expectation", None)
+        decided(finished.case_of(result), result, judging)
+    stale = judging.stale()
+    if finished.footer is not None:
+        finished.footer["stale"] = list(map(describe_entry, stale))
+    return finished, stale
+
+
+def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Record:
+    """The journal's header: what runs, in which versions, and what was left out."""
+    narrowed = bool(options.paths or options.expression or options.tags or options.shard != (1, 1))
+    return {
+        "planned": len(jobs),
+        "version": __version__,
+        "cases": packaged.case_set_version(),
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "platform": platform_name(),
+        "selection": {
+            "paths": [case_files.shown_path(path) for path in options.paths],
+            "expression": options.expression,
+            "tags": list(options.tags),
+            "shard": list(options.shard),
+            "narrowed": narrowed,
+        },
+        "runners": {
+            name: {
+                "packages": {"python": platform.python_version(), **chosen.packages},
+                "control": chosen.runner.control,
+                "variants": list(chosen.variants),
+                "narrowed": len(chosen.variants) < len(chosen.runner.variants),
+            }
+            for name, chosen in selection.runners.items()
+        },
+        "missing": selection.missing,
+    }
+
+
+def describe_entry(entry: Known) -> dict[str, Any]:
+    """An expectation as the journal's footer lists it."""
+    names = ("runner", "when", "verdict", "causes", "reason", "where")
+    return {name: getattr(entry, name) for name in names}
+
+
+def platform_name() -> str:
+    """The platform as expectations name it, such as ``linux-x86_64``."""
+    return f"{sys.platform}-{platform.machine().lower()}"
+
+
+def today() -> str:
+    """The date, as expectations write it."""
+    return datetime.now(timezone.utc).date().isoformat()
+
+
+def list_cases(options: Options) -> list[Case]:
+    """The cases that a run would take."""
+    return planning.select_cases(case_files.load(options.paths), options.expression, options.tags)

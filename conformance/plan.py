@@ -1,0 +1,140 @@
+"""Cases × variants → jobs, for the runners that are selected and installed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from importlib.metadata import PackageNotFoundError, version
+
+from conformance import runners
+from conformance.domain.case import Case
+from conformance.domain.records import Job
+from conformance.errors import InputError
+from conformance.runners.contract import Runner
+from conformance.selection import compile_expression
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A runner that takes part: where its class is, and which of its variants."""
+
+    spec: str
+    runner: Runner
+    variants: tuple[str, ...]
+    packages: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The runners that take part, by name, and how to install those that are missing."""
+
+    runners: dict[str, Selected]
+    missing: dict[str, str]
+
+
+def select_runners(wanted: Sequence[str] = (), required: Sequence[str] = ()) -> Selection:
+    """The runners that ``--runner`` and ``--require`` ask for: by default, all that are installed.
+
+    ``wanted`` are ``NAME[/VARIANT]`` with globs, or ``package.module:Class``. Raises ``InputError``
+    for an unknown name or variant, and where a runner that was asked for is not installed.
+    """
+    patterns = list(wanted) or list(runners.CORE)
+    chosen: dict[str, Selected] = {}
+    missing: dict[str, str] = {}
+    for pattern in [*patterns, *required]:
+        asked = bool(wanted) or pattern in required
+        for spec, variant in _expand(pattern):
+            runner = _load(spec)
+            variants = [name for name in runner.variants if fnmatchcase(name, variant)]
+            if not variants:
+                raise InputError(
+                    f"unknown variant {variant!r} of runner {runner.name}; allowed: {', '.join(runner.variants)}"
+                )
+            packages = installed(runner)
+            absent = [name for name in runner.distributions if name not in packages]
+            if absent:
+                missing[runner.name] = install_command(runner)
+                if asked and "*" not in pattern:
+                    raise InputError(
+                        f"runner {runner.name} needs {', '.join(absent)}, which is not installed; "
+                        f"try: {missing[runner.name]}"
+                    )
+                continue
+            before = chosen[runner.name].variants if runner.name in chosen else ()
+            chosen[runner.name] = Selected(spec, runner, tuple(dict.fromkeys([*before, *variants])), packages)
+    return Selection(chosen, missing)
+
+
+def installed(runner: Runner) -> dict[str, str]:
+    """The versions of those of a runner's packages that are installed here."""
+    found = {}
+    for name in runner.distributions:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def install_command(runner: Runner) -> str:
+    """What installs a runner's packages."""
+    if runner.extra:
+        return f"python -m pip install 'padding-conformance[{runner.extra}]'"
+    return f"python -m pip install {' '.join(runner.distributions)}"
+
+
+def _expand(pattern: str) -> Iterator[tuple[str, str]]:
+    """The runners' specs that a pattern names, each with a pattern for its variants."""
+    name, slash, variant = pattern.partition("/")
+    if ":" in name:
+        yield name, variant or "*"
+        return
+    matches = [core for core in runners.CORE if fnmatchcase(core, name)] or [name]
+    for match in matches:
+        yield match, variant if slash else "*"
+
+
+def _load(spec: str) -> Runner:
+    try:
+        return runners.load(spec)
+    except LookupError as error:
+        raise InputError(str(error.args[0])) from error
+
+
+def plan(cases: Sequence[Case], selection: Selection, shuffle: int | None = None) -> list[Job]:
+    """Every case in every variant that applies to it, runner by runner, in the cases' order.
+
+    ``shuffle`` is the seed of another order, in which a case's variants stay together.
+    """
+    ordered = list(cases)
+    if shuffle is not None:
+        random.Random(shuffle).shuffle(ordered)
+    return [
+        Job(case, name, variant, spelling)
+        for name, chosen in selection.runners.items()
+        for case in ordered
+        for variant in chosen.variants
+        if (spelling := chosen.runner.variants[variant](case)) is not None
+    ]
+
+
+def shard(jobs: Sequence[Job], index: int, count: int) -> list[Job]:
+    """One of ``count`` parts of a plan, the same on every machine; a runner's case stays in one part."""
+    groups = list(dict.fromkeys((job.runner, job.case.id) for job in jobs))
+    mine = set(groups[index - 1 :: count])
+    return [job for job in jobs if (job.runner, job.case.id) in mine]
+
+
+def select_cases(cases: Sequence[Case], expression: str = "", tags: Sequence[str] = ()) -> list[Case]:
+    """The cases whose identity an expression matches and that have one of the tags.
+
+    The expression is pytest's: words joined by ``and``, ``or``, ``not`` and parentheses.
+    """
+    matches = compile_expression(expression) if expression else None
+    return [
+        case
+        for case in cases
+        if (matches is None or matches(case.id)) and (not tags or set(tags) & set(case.tags))
+    ]

@@ -1,0 +1,116 @@
+"""What a runner is: the classes that the ones shipped here, and anybody's, fulfil.
+
+A native runner has ``variants``, ``open`` and ``build``. A converter has only
+``convert(onnx_model) -> callable``; ``Converter`` makes a native runner of it. Neither has to
+inherit from these classes: ``runners.load`` takes any class with those attributes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
+
+from conformance.domain.case import Case
+from conformance.domain.records import Spelling
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+    Layer = Callable[[Array], Array]
+
+Write = Callable[[Case], Optional[Spelling]]
+"""How a variant writes a case; None where it does not apply, and then there is no job."""
+
+
+class Weights(NamedTuple):
+    """``kernel`` is ``O I/groups spatial…``; ``bias`` is ``O`` or None."""
+
+    kernel: Array
+    bias: Optional[Array]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A refusal by name: an exception of this type whose message contains these words."""
+
+    exception: str
+    words: str
+
+    def matches(self, error: BaseException) -> bool:
+        """Whether an exception is this refusal."""
+        names = {kind.__name__ for kind in type(error).__mro__}
+        return self.exception in names and self.words in str(error)
+
+
+class Runner:
+    """Executes cases in one framework. Subclasses load the framework in ``open``, not before."""
+
+    name: str = ""
+    distributions: Tuple[str, ...] = ()
+    """Packages that it needs; their versions go into the journal."""
+    extra: str = ""
+    """The extra of this distribution that installs them."""
+    environ: Mapping[str, str] = {}
+    """Environment variables of this runner's worker, and of no other."""
+    refusals: Tuple[Refusal, ...] = ()
+    control: str = ""
+    """Why this is a negative control (wrong on purpose), where it is one."""
+    preamble: str = ""
+    """The imports and definitions that ``Spelling.code`` needs; executed by ``open``."""
+    variants: Mapping[str, Write] = {}
+
+    def __init__(self) -> None:
+        self._compiled: Dict[str, Any] = {}
+
+    @cached_property
+    def namespace(self) -> Dict[str, Any]:
+        """The names that the preamble defines; the framework loads with it."""
+        names: Dict[str, Any] = {}
+        exec(self.preamble, names)
+        return names
+
+    def open(self) -> None:
+        """Load the framework; called once in the worker, before any job."""
+        self.namespace  # noqa: B018
+
+    def build(self, case: Case, variant: str, weights: Weights) -> Layer:
+        """The layer of a case as this variant writes it: ``N C spatial…`` in, ``N O spatial…`` out."""
+        raise NotImplementedError
+
+    def spell(self, case: Case, variant: str) -> Spelling:
+        """How a variant writes a case; ``ValueError`` where it does not apply."""
+        spelling = self.variants[variant](case)
+        if spelling is None:
+            raise ValueError(f"{self.name}/{variant} does not apply to {case.id}")
+        return spelling
+
+    def evaluate(self, code: str, arguments: str = "") -> Any:
+        """What a spelling's code means, with the framework's names; a function of ``arguments`` if given."""
+        source = f"lambda {arguments}: {code}"
+        function = self._compiled.get(source)
+        if function is None:
+            function = self._compiled[source] = eval(compile(source, "<spelling>", "eval"), self.namespace)
+        return function if arguments else function()
+
+    def enter(self, stage: str) -> None:
+        """Tell the worker that ``build`` has come to another stage (``convert`` or ``load``)."""
+
+
+def call(function: str, *arguments: str, **options: Any) -> str:
+    """The text of a call: positional source texts, then options by ``repr`` (None leaves one out)."""
+    parts = [*arguments, *(f"{name}={value!r}" for name, value in options.items() if value is not None)]
+    return f"{function}({', '.join(parts)})"
+
+
+def same_by_habit(case: Case) -> bool:
+    """Whether people write ``same`` for this case: asked for, or the shapes agree so nobody notices."""
+    if case.padding == "causal" or not any(end or begin for begin, end in case.pads):
+        return case.padding == "same"
+    return case.padding == "same" or case.output(case.pads) == case.output(case.pads_by("same"))
+
+
+def symmetric_by_habit(case: Case) -> bool:
+    """Whether people write ``d*(k-1)//2`` for this case: for same and fixed, which are not numbers there."""
+    return case.padding in ("same", "same_lower", "fixed")

@@ -1,0 +1,178 @@
+"""Cases as ONNX models, and the runner that any converter or ONNX runtime becomes.
+
+A model holds one ``Conv`` node written by a variant (``pads`` or ``auto_pad``), or what
+``torch.onnx.export`` makes of a real ``torch.nn`` module (``torch-export``).
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+
+from conformance.domain.case import Case
+from conformance.domain.records import Spelling
+from conformance.runners.contract import Runner, Weights, Write, call
+
+if TYPE_CHECKING:
+    from conformance.runners.contract import Layer
+
+OPSET = 17
+"""Old enough for every converter and new enough for ``Pad`` with its pads as an input."""
+
+IR_VERSION = 8
+
+AUTO_PAD = {"same": "SAME_UPPER", "same_lower": "SAME_LOWER", "valid": "VALID"}
+
+
+def node(case: Case, **padding: object) -> str:
+    """``helper.make_node`` of the case's ``Conv``; ``padding`` is ``pads`` or ``auto_pad``."""
+    inputs = '["x", "w", "b"]' if case.bias else '["x", "w"]'
+    return call(
+        "helper.make_node",
+        '"Conv"',
+        inputs,
+        '["y"]',
+        kernel_shape=list(case.kernel),
+        strides=list(case.stride),
+        dilations=list(case.dilation),
+        group=case.groups,
+        **padding,
+    )
+
+
+def pads(case: Case) -> Optional[Spelling]:
+    """Explicit pads, all the begins and then all the ends: right for every case."""
+    flat = [begin for begin, _ in case.pads] + [end for _, end in case.pads]
+    return Spelling(case.pads, node(case, pads=flat))
+
+
+def auto_pad(case: Case) -> Optional[Spelling]:
+    """The rule's name in ``auto_pad``, for the paddings that ONNX has a name for."""
+    if not isinstance(case.padding, str) or case.padding not in AUTO_PAD:
+        return None
+    return Spelling(case.pads, node(case, auto_pad=AUTO_PAD[case.padding]), by_rule=True)
+
+
+def module(case: Case) -> Optional[Spelling]:
+    """A ``torch.nn`` module: symmetric pads in the convolution, others as a padding layer before it."""
+    symmetric = all(begin == end for begin, end in case.pads)
+    flat = tuple(amount for pair in reversed(case.pads) for amount in pair)
+    convolution = call(
+        f"nn.Conv{case.rank}d",
+        str(case.channels),
+        str(case.filters),
+        repr(case.kernel),
+        stride=case.stride,
+        padding=tuple(begin for begin, _ in case.pads) if symmetric else None,
+        dilation=case.dilation,
+        groups=case.groups,
+        bias=case.bias,
+    )
+    padding = call(f"nn.ConstantPad{case.rank}d", repr(flat), "0.0")
+    return Spelling(case.pads, convolution if symmetric else f"nn.Sequential({padding}, {convolution})")
+
+
+def dynamo_module(case: Case) -> Optional[Spelling]:
+    """The same module through the dynamo exporter, on cases tagged ``dynamo`` (it takes 600 ms each)."""
+    return module(case) if "dynamo" in case.tags else None
+
+
+WRITERS: Mapping[str, Write] = {
+    "pads": pads,
+    "auto_pad": auto_pad,
+    "torch-export": module,
+    "torch-export-dynamo": dynamo_module,
+}
+
+
+class Converter(Runner):
+    """Runs cases through ``convert(onnx_model, **options) -> callable``.
+
+    ``models`` names the entries of ``WRITERS`` that it is given; ``options`` maps a suffix of the
+    variant's name to further arguments of ``convert``, the empty suffix to none.
+    """
+
+    models: Tuple[str, ...] = ("pads", "auto_pad")
+    options: Mapping[str, Mapping[str, Any]] = {"": {}}
+    preamble = "from onnx import helper"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.combinations: Dict[str, Tuple[str, Mapping[str, Any]]] = {
+            model + (f"-{suffix}" if suffix else ""): (model, options)
+            for model in self.models
+            for suffix, options in self.options.items()
+        }
+        self.variants = {name: WRITERS[model] for name, (model, _) in self.combinations.items()}
+
+    def open(self) -> None:
+        """Load onnx, and PyTorch where a variant exports from it."""
+        super().open()
+        if "torch-export" in self.models:
+            exec("import torch\nfrom torch import nn", self.namespace)
+            self.namespace["torch"].set_num_threads(1)
+
+    def convert(self, model: Any, **options: Any) -> Layer:
+        """A callable on arrays for an ONNX model: ``N C spatial…`` in, ``N O spatial…`` out."""
+        raise NotImplementedError
+
+    def build(self, case: Case, variant: str, weights: Weights) -> Layer:
+        """The case as an ONNX model, converted."""
+        name, options = self.combinations[variant]
+        part = self.evaluate(self.spell(case, variant).code)
+        if name.startswith("torch-export"):
+            model = export(self.namespace["torch"], part, case, weights, dynamo=name.endswith("dynamo"))
+        else:
+            model = single_node(part, case, weights)
+        self.enter("convert")
+        return self.convert(model, **options)
+
+
+def single_node(part: Any, case: Case, weights: Weights) -> Any:
+    """An ONNX model of one node, its weights as initialisers, with static shapes."""
+    from onnx import helper, numpy_helper
+
+    initializers = [numpy_helper.from_array(weights.kernel, "w")]
+    if weights.bias is not None:
+        initializers.append(numpy_helper.from_array(weights.bias, "b"))
+    element = element_type(case.dtype)
+    graph = helper.make_graph(
+        [part],
+        "case",
+        [helper.make_tensor_value_info("x", element, case.input_shape)],
+        [helper.make_tensor_value_info("y", element, (case.batch, case.filters, *case.output(case.pads)))],
+        initializers,
+    )
+    opsets = [helper.make_opsetid("", OPSET)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+
+
+@lru_cache(maxsize=None)
+def element_type(dtype: str) -> int:
+    """ONNX's number of an element type."""
+    import numpy
+    from onnx import helper
+
+    return helper.np_dtype_to_tensor_dtype(numpy.dtype(dtype))
+
+
+def export(torch: Any, network: Any, case: Case, weights: Weights, dynamo: bool) -> Any:
+    """The model that ``torch.onnx.export`` makes of a module with the case's weights."""
+    import onnx
+
+    layer = network[-1] if isinstance(network, torch.nn.Sequential) else network
+    layer.weight = torch.nn.Parameter(torch.from_numpy(weights.kernel))
+    if weights.bias is not None:
+        layer.bias = torch.nn.Parameter(torch.from_numpy(weights.bias))
+    network.eval()
+    x = torch.zeros(case.input_shape, dtype=layer.weight.dtype)
+    names: Dict[str, Any] = {"input_names": ["x"], "output_names": ["y"]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporters announce their own deprecation, once a call
+        if dynamo:
+            return torch.onnx.export(network, (x,), dynamo=True, verbose=False, **names).model_proto
+        file = io.BytesIO()
+        torch.onnx.export(network, (x,), file, dynamo=False, opset_version=OPSET, **names)
+    return onnx.load_from_string(file.getvalue())

@@ -1,0 +1,43 @@
+"""ONNX Runtime: single-node models on the CPU provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conformance.runners.contract import Refusal
+from conformance.runners.onnx_models import Converter
+
+if TYPE_CHECKING:
+    from conformance.runners.contract import Array, Layer
+
+
+class OnnxRuntime(Converter):
+    """ONNX Runtime's CPU execution provider."""
+
+    name = "onnxruntime"
+    distributions = ("onnxruntime", "onnx")
+    extra = "onnx"
+    refusals = (Refusal("InvalidArgument", "Dilation not supported for AutoPadType"),)
+
+    def open(self) -> None:
+        """Load ONNX Runtime on one thread, its own warnings off."""
+        super().open()
+        import onnxruntime
+
+        onnxruntime.set_default_logger_severity(3)
+        self.options_of_session = onnxruntime.SessionOptions()
+        self.options_of_session.intra_op_num_threads = 1
+        self.options_of_session.inter_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession
+
+    def convert(self, model: Any, **options: Any) -> Layer:
+        """A session of the model."""
+        self.enter("load")
+        session = self.session(
+            model.SerializeToString(), self.options_of_session, providers=["CPUExecutionProvider"]
+        )
+
+        def layer(x: Array) -> Array:
+            return session.run(None, {"x": x})[0]  # type: ignore[no-any-return]
+
+        return layer

@@ -1,0 +1,122 @@
+"""TensorFlow 1's functional layers (``tf.layers.conv2d``), in a graph and a session as they were used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from conformance.domain.case import Case
+from conformance.domain.records import Spelling
+from conformance.runners.contract import Runner, Weights, Write, call, same_by_habit
+from conformance.runners.keras import STRIDED_DILATION
+from conformance.runners.tensorflow import channels_first, channels_last, filters_last, pin_threads
+
+if TYPE_CHECKING:
+    from conformance.runners.contract import Array, Layer
+
+FIXED_PADDING = '''
+def fixed_padding(inputs, kernel_size, data_format):
+    """Pads that depend on the kernel alone: kernel - 1 in all, the odd pixel at the end."""
+    pads = [[(size - 1) // 2, (size - 1) - (size - 1) // 2] for size in kernel_size]
+    first = data_format == "channels_first"
+    return tf.pad(inputs, [[0, 0], [0, 0], *pads] if first else [[0, 0], *pads, [0, 0]])
+
+
+def conv2d_fixed_padding(inputs, filters, kernel_size, strides, data_format, **options):
+    """The convolution of TensorFlow's official ResNet: fixed pads when strided, else SAME."""
+    strided = max(strides) > 1
+    if strided:
+        inputs = fixed_padding(inputs, kernel_size, data_format)
+    return tf.compat.v1.layers.conv2d(
+        inputs, filters, kernel_size, strides=strides, padding="valid" if strided else "same",
+        data_format=data_format, **options)
+'''
+
+
+def layer_call(function: str, case: Case, data_format: str, padding: Optional[str]) -> str:
+    """A call of ``tf.layers.conv2d`` or of a function around it, with the case's weights as initialisers."""
+    text = call(
+        function,
+        "x",
+        filters=case.filters,
+        kernel_size=case.kernel,
+        strides=case.stride,
+        padding=padding,
+        data_format=data_format,
+        dilation_rate=None if set(case.dilation) == {1} else case.dilation,
+        use_bias=case.bias,
+    )
+    bias = ", bias_initializer=bias" if case.bias else ""
+    return f"{text[:-1]}, kernel_initializer=kernel{bias})"
+
+
+def applies(case: Case) -> bool:
+    """``tf.layers.conv2d`` has rank 2 and no groups."""
+    return case.rank == 2 and case.groups == 1
+
+
+def same(data_format: str) -> Write:
+    """``tf.layers.conv2d(padding="same")`` in one data format."""
+
+    def write(case: Case) -> Optional[Spelling]:
+        if not applies(case) or not same_by_habit(case):
+            return None
+        code = layer_call("tf.compat.v1.layers.conv2d", case, data_format, "same")
+        return Spelling(case.pads_by("same"), code, by_rule=True)
+
+    return write
+
+
+def fixed(data_format: str) -> Write:
+    """``conv2d_fixed_padding`` of TensorFlow's ResNet, for the paddings that it stands for."""
+
+    def write(case: Case) -> Optional[Spelling]:
+        if not applies(case) or case.padding not in ("fixed", "same") or set(case.dilation) != {1}:
+            return None
+        pads = case.pads_by("fixed" if max(case.stride) > 1 else "same")
+        return Spelling(pads, layer_call("conv2d_fixed_padding", case, data_format, None))
+
+    return write
+
+
+class TensorFlow1(Runner):
+    """``tf.compat.v1.layers``, which in TensorFlow 2 needs legacy Keras."""
+
+    name = "tf1"
+    distributions = ("tensorflow", "tf_keras")
+    extra = "tensorflow"
+    environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"}
+    preamble = "import tensorflow as tf\n" + FIXED_PADDING
+    variants = {
+        "same": same("channels_last"),
+        "same-channels-first": same("channels_first"),
+        "fixed": fixed("channels_last"),
+        "fixed-channels-first": fixed("channels_first"),
+    }
+    refusals = (STRIDED_DILATION,)
+
+    def open(self) -> None:
+        """Load TensorFlow on one thread."""
+        super().open()
+        self.tf = self.namespace["tf"]
+        pin_threads(self.tf)
+
+    def build(self, case: Case, variant: str, weights: Weights) -> Layer:
+        """A graph with one layer, and a session that has initialised it."""
+        tf, v1 = self.tf, self.tf.compat.v1
+        first = variant.endswith("channels-first")
+        write = self.evaluate(self.spell(case, variant).code, "x, kernel, bias")
+        constant = v1.constant_initializer
+        shape = (case.batch, case.channels, *case.input) if first else (case.batch, *case.input, case.channels)
+        with tf.Graph().as_default() as graph:
+            x = v1.placeholder(case.dtype, shape)
+            bias = None if weights.bias is None else constant(weights.bias)
+            y = write(x, constant(filters_last(weights.kernel)), bias)
+            start = v1.global_variables_initializer()
+
+        def layer(data: Array) -> Array:
+            with v1.Session(graph=graph) as session:
+                session.run(start)
+                result: Array = session.run(y, {x: data if first else channels_last(data)})
+            return result if first else channels_first(result)
+
+        return layer

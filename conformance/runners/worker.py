@@ -1,0 +1,126 @@
+"""The child: opens one runner, then answers the jobs that come through its channel, one at a time.
+
+Started as a program by path, with nothing of the parent's environment on its import path but this
+package's ``domain`` and ``runners``. Standard output and standard error belong to the framework.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import types
+
+if __name__ == "__main__":  # a package without its __init__, so that the parent's imports stay out
+    sys.path[:] = [entry for entry in sys.path if entry != os.path.dirname(os.path.abspath(__file__))]
+    _package = types.ModuleType("conformance")
+    _package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
+    sys.modules["conformance"] = _package
+
+from typing import Any, Dict, Optional, Tuple  # noqa: E402
+
+from conformance import runners  # noqa: E402
+from conformance.domain.case import Case  # noqa: E402
+from conformance.runners import protocol  # noqa: E402
+from conformance.runners.contract import Runner, Weights  # noqa: E402
+
+MESSAGE_LIMIT = 4000
+"""Characters of an exception's text that are kept."""
+
+
+class Worker:
+    """One runner, its channel and the place it marks."""
+
+    def __init__(self, spec: str, requests: int, answers: int, place: int) -> None:
+        self.spec = spec
+        self.requests, self.answers = requests, answers
+        self.mark = protocol.PlaceMark(place)
+        self.sequence = -1
+        self.stage = ""
+        self._last: Tuple[str, Any] = ("", None)
+
+    def enter(self, stage: str) -> None:
+        """Mark the stage that the current job has come to."""
+        self.stage = stage
+        self.mark.write(self.sequence, stage, time.monotonic())
+
+    def send(self, message: Dict[str, Any], payload: bytes = b"") -> None:
+        """Write one frame, whole."""
+        view = memoryview(protocol.encode(message, payload))
+        while view:
+            view = view[os.write(self.answers, view) :]
+
+    def serve(self) -> None:
+        """Open the runner, then answer until the channel closes."""
+        self.enter("open")
+        try:
+            runner = runners.load(self.spec)
+            runner.open()
+        except BaseException as error:
+            self.send({"kind": "failed", **describe(error, None, "open")})
+            raise
+        runner.enter = self.enter  # type: ignore[method-assign]
+        self.enter("")
+        self.send({"kind": "ready"})
+        decoder = protocol.Decoder()
+        while True:
+            data = os.read(self.requests, 1 << 16)
+            if not data:
+                return
+            for message, _ in decoder.feed(data):
+                case = Case.from_wire(message["case"])
+                for sequence, variant in message["jobs"]:
+                    self.answer(runner, sequence, case, variant)
+
+    def answer(self, runner: Runner, sequence: int, case: Case, variant: str) -> None:
+        """Run one job and send its output, or the exception that it ended with."""
+        import numpy as np
+
+        self.sequence = sequence
+        started = time.perf_counter()
+        self.enter("build")
+        try:
+            data = self.data(case)
+            layer = runner.build(case, variant, Weights(data.weights, data.bias))
+            self.enter("run")
+            output = np.ascontiguousarray(layer(data.input))
+            if output.dtype.hasobject:
+                raise TypeError(f"the output is an array of Python objects ({output.dtype})")
+            message: Dict[str, Any] = {"kind": "output", "dtype": output.dtype.str, "shape": output.shape}
+            payload = output.tobytes()
+        except Exception as error:
+            message, payload = {"kind": "raised", **describe(error, runner, self.stage)}, b""
+        message["seconds"] = time.perf_counter() - started
+        message["sequence"] = sequence
+        self.enter("")
+        self.send(message, payload)
+
+    def data(self, case: Case) -> Any:
+        """The case's data, made once for all variants of a case; each job gets arrays of its own."""
+        from conformance.domain.tensors import Data, tensors
+
+        if self._last[0] != case.id:
+            self._last = (case.id, tensors(case))
+        return Data(*(None if part is None else part.copy() for part in self._last[1]))
+
+
+def describe(error: BaseException, runner: Optional[Runner], stage: str) -> Dict[str, Any]:
+    """An exception as a message: its type, its text, and the words of a refusal if it is one."""
+    refusal = next((r for r in runner.refusals if r.matches(error)), None) if runner else None
+    text = str(error).encode("utf-8", "backslashreplace").decode()
+    return {
+        "exception": type(error).__name__,
+        "message": text[:MESSAGE_LIMIT],
+        "refused": refusal.words if refusal else "",
+        "stage": stage,
+    }
+
+
+def main() -> None:
+    """``worker.py SPEC REQUESTS ANSWERS PLACE``: the runner, and three file descriptors."""
+    spec, *descriptors = sys.argv[1:]
+    Worker(spec, *map(int, descriptors)).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""YAML read strictly: plain data, and the place of every key and value in the file.
+
+Aliases, anchors, tags, merges, duplicate keys and several documents are errors. A plain scalar is
+an integer, a float, ``true``, ``false`` or null where it is spelled so (YAML 1.2's core schema);
+anything else is text, ``no`` and ``1:30`` included.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from conformance.errors import InputError
+
+Path_ = tuple[Any, ...]
+
+LARGEST_FILE = 4 * 2**20
+DEEPEST = 16
+
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
+_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?\Z")
+_WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
+
+
+@dataclass
+class Document:
+    """The data of a file, and where each of its parts is."""
+
+    path: str
+    data: Any = None
+    places: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+
+    def place(self, path: Path_, key: bool = False) -> str:
+        """``file:line:column`` of the innermost part of ``path`` that is in the file, or of its key."""
+        table = self.keys if key else self.places
+        for end in range(len(path), -1, -1):
+            mark = table.get(path[:end]) or self.places.get(path[:end])
+            if mark:
+                return f"{self.path}:{mark[0]}:{mark[1]}"
+        return f"{self.path}:1:1"
+
+    def error(self, message: str, path: Path_ = (), key: bool = False) -> InputError:
+        """An error about a part of this file."""
+        return InputError(message, self.place(path, key))
+
+
+def read(path: Path, shown: str | None = None) -> Document:
+    """The one document of a file; ``InputError`` with its place for all that is not plain data."""
+    document = Document(shown or str(path))
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", document.path) from error
+    if len(raw) > LARGEST_FILE:
+        raise document.error(f"{len(raw)} bytes; allowed: up to {LARGEST_FILE}")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - raw.rfind(b"\n", 0, error.start)
+        raise InputError(
+            f"byte {raw[error.start]:#04x} is not UTF-8; allowed: text in UTF-8", f"{document.path}:{line}:{column}"
+        ) from error
+    _Builder(document).build(text)
+    return document
+
+
+class _Builder:
+    """Builds plain data from parser events, without recursion."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.stack: list[tuple[Any, Path_]] = []
+        self.key: Any = None
+        self.documents = 0
+
+    def build(self, text: str) -> None:
+        try:
+            for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+                self.take(event)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = f"{self.document.path}:{mark.line + 1}:{mark.column + 1}" if mark else self.document.path
+            raise InputError(f"not YAML: {error.problem or error.context}", place) from error
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            column = error.position - text.rfind("\n", 0, error.position)
+            raise InputError(
+                f"character {error.character!r} is not allowed in YAML; allowed: printable text",
+                f"{self.document.path}:{line}:{column}",
+            ) from error
+        if not self.documents:
+            raise InputError("the file is empty; allowed: one YAML document", f"{self.document.path}:1:1")
+
+    def take(self, event: Any) -> None:
+        place = (event.start_mark.line + 1, event.start_mark.column + 1)
+        if isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                raise self.error("a second document; allowed: one", place)
+        elif isinstance(event, yaml.AliasEvent):
+            raise self.error(f"alias '*{event.anchor}'; allowed: values written out (use matrix or defaults)", place)
+        elif isinstance(event, yaml.NodeEvent):
+            if event.anchor is not None:
+                raise self.error(f"anchor '&{event.anchor}'; allowed: values written out (use matrix or defaults)", place)
+            if event.tag is not None:
+                raise self.error(f"tag '{event.tag}'; allowed: plain values without tags", place)
+            self.node(event, place)
+        elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+            self.stack.pop()
+
+    def node(self, event: Any, place: tuple[int, int]) -> None:
+        """Put a value where it belongs, and open it where it is a collection."""
+        value: Any
+        if isinstance(event, yaml.ScalarEvent):
+            value = self.scalar(event, place)
+            if self.stack and isinstance(self.stack[-1][0], dict) and self.key is None:
+                self.take_key(value, place)
+                return
+        else:
+            value = [] if isinstance(event, yaml.SequenceStartEvent) else {}
+            if self.stack and isinstance(self.stack[-1][0], dict) and self.key is None:
+                raise self.error("a collection as a key; allowed: text", place)
+        path = self.attach(value)
+        self.document.places[path] = place
+        if isinstance(value, (list, dict)):
+            if len(self.stack) >= DEEPEST:
+                raise self.error(f"nested deeper than {DEEPEST} levels", place)
+            self.stack.append((value, path))
+
+    def take_key(self, key: Any, place: tuple[int, int]) -> None:
+        parent, path = self.stack[-1]
+        if not isinstance(key, str):
+            raise self.error(f"{key!r} as a key; allowed: text", place)
+        if key == "<<":
+            raise self.error("merge key '<<'; allowed: values written out (use matrix or defaults)", place)
+        if key in parent:
+            first = self.document.keys[(*path, key)]
+            raise self.error(f"key {key!r} again; allowed: once (it is at line {first[0]})", place)
+        self.document.keys[(*path, key)] = place
+        self.key = key
+
+    def attach(self, value: Any) -> Path_:
+        """Add a value to the open collection; its path."""
+        if not self.stack:
+            self.document.data = value
+            return ()
+        parent, path = self.stack[-1]
+        if isinstance(parent, dict):
+            key, self.key = self.key, None
+            parent[key] = value
+            return (*path, key)
+        parent.append(value)
+        return (*path, len(parent) - 1)
+
+    def scalar(self, event: Any, place: tuple[int, int]) -> Any:
+        text: str = event.value
+        if event.style in ("'", '"', "|", ">"):
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        if _INTEGER.match(text):
+            if len(text) > 20:
+                raise self.error("an integer of more than 20 digits", place)
+            return int(text)
+        return float(text) if _FLOAT.match(text) else text
+
+    def error(self, message: str, place: tuple[int, int]) -> InputError:
+        return InputError(message, f"{self.document.path}:{place[0]}:{place[1]}")

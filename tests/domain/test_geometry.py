@@ -1,0 +1,211 @@
+"""Geometry against the figures of the seeds, the published formulas and slow, obviously right definitions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from itertools import product
+from math import ceil
+
+import pytest
+
+from conformance.domain import geometry
+from conformance.domain.geometry import Axis, canonical, pads_by_rule, same_elements
+
+SMALL = list(product(range(1, 8), range(1, 5), range(1, 5), range(1, 4)))
+"""Every (size, kernel, stride, dilation) that is small."""
+
+
+def slow_reads(size: int, kernel: int, stride: int, dilation: int, begin: int, end: int) -> list[list[int | None]]:
+    """The sampling map by writing the padded row out and sliding over it."""
+    row = [None] * begin + list(range(size)) + [None] * end
+    windows = []
+    start = 0
+    while start + (kernel - 1) * dilation < len(row):
+        windows.append([row[start + tap * dilation] for tap in range(kernel)])
+        start += stride
+    return windows
+
+
+def slow_same_total(size: int, kernel: int, stride: int, dilation: int) -> int:
+    """The fewest pads that give ``ceil(size / stride)`` windows, by trying."""
+    total = 0
+    while len(slow_reads(size, kernel, stride, dilation, 0, total)) < ceil(size / stride):
+        total += 1
+    return total
+
+
+def one(rule: str, size: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """The pads of one axis by a rule."""
+    return pads_by_rule(rule, (size,), (kernel,), (stride,), (dilation,))[0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "size", "kernel", "stride", "pads", "output"),
+    [
+        ("same", 5, 3, 2, (1, 1), 3),
+        ("fixed", 5, 3, 2, (1, 1), 3),
+        ("same", 6, 3, 2, (0, 1), 3),
+        ("fixed", 6, 3, 2, (1, 1), 3),
+        ("same", 32, 3, 2, (0, 1), 16),
+        ("fixed", 32, 3, 2, (1, 1), 16),
+        ("same", 64, 4, 2, (1, 1), 32),
+        ("valid", 64, 4, 2, (0, 0), 31),
+        ("same", 5, 2, 2, (0, 1), 3),
+        ("same_lower", 5, 2, 2, (1, 0), 3),
+        ("valid", 5, 2, 2, (0, 0), 2),
+        ("valid", 6, 2, 2, (0, 0), 3),
+        ("same", 6, 2, 2, (0, 0), 3),
+        ("same", 8, 7, 2, (2, 3), 4),
+        ("same_lower", 8, 7, 2, (3, 2), 4),
+    ],
+    ids=lambda value: str(value).replace(" ", ""),
+)
+def test_the_seeds_figures(
+    rule: str, size: int, kernel: int, stride: int, pads: tuple[int, int], output: int
+) -> None:
+    assert one(rule, size, kernel, stride) == pads
+    assert Axis(size, kernel, stride, 1, *pads).output == output
+
+
+def test_the_seeds_windows_of_same_follow_the_inputs_parity_and_those_of_fixed_do_not() -> None:
+    assert list(Axis(6, 3, 2, 1, *one("same", 6, 3, 2)).starts) == [0, 2, 4]
+    assert list(Axis(6, 3, 2, 1, *one("fixed", 6, 3, 2)).starts) == [-1, 1, 3]
+    assert list(Axis(5, 3, 2, 1, *one("same", 5, 3, 2)).starts) == [-1, 1, 3]
+    assert list(Axis(5, 3, 2, 1, *one("fixed", 5, 3, 2)).starts) == [-1, 1, 3]
+
+
+def test_output_starts_and_reads_are_those_of_the_written_out_row() -> None:
+    for (size, kernel, stride, dilation), (begin, end) in product(SMALL, product(range(4), repeat=2)):
+        axis = Axis(size, kernel, stride, dilation, begin, end)
+        expected = slow_reads(size, kernel, stride, dilation, begin, end)
+        assert max(axis.output, 0) == len(expected), axis
+        assert axis.reads() == expected, axis
+        assert list(axis.starts) == [number * stride - begin for number in range(len(expected))], axis
+        assert axis.meets_input == any(place is not None for window in expected for place in window), axis
+
+
+def test_same_pads_the_fewest_that_keep_ceil_of_size_over_stride() -> None:
+    for numbers in SMALL:
+        total = slow_same_total(*numbers)
+        assert one("same", *numbers) == (total // 2, total - total // 2), numbers
+        assert one("same_lower", *numbers) == (total - total // 2, total // 2), numbers
+        assert Axis(*numbers, *one("same", *numbers)).output == ceil(numbers[0] / numbers[2]), numbers
+
+
+def test_same_is_onnx_auto_pad_and_tensorflows_formula() -> None:
+    for size, kernel, stride, dilation in product(range(1, 40), range(1, 8), range(1, 6), range(1, 4)):
+        extent = (kernel - 1) * dilation + 1
+        onnx = max((ceil(size / stride) - 1) * stride + extent - size, 0)
+        tensorflow = max(extent - stride, 0) if size % stride == 0 else max(extent - size % stride, 0)
+        assert sum(one("same", size, kernel, stride, dilation)) == onnx == tensorflow
+        assert sum(one("same_lower", size, kernel, stride, dilation)) == onnx
+
+
+def test_valid_gives_ceil_of_what_is_left_over_stride() -> None:
+    for size, kernel, stride, dilation in SMALL:
+        extent = (kernel - 1) * dilation + 1
+        output = Axis(size, kernel, stride, dilation, *one("valid", size, kernel, stride, dilation)).output
+        assert max(output, 0) == max(ceil((size - extent + 1) / stride), 0)
+
+
+def test_fixed_at_stride_one_is_same() -> None:
+    for size, kernel, _, dilation in SMALL:
+        assert one("fixed", size, kernel, 1, dilation) == one("same", size, kernel, 1, dilation)
+
+
+def test_fixed_depends_on_the_kernel_alone() -> None:
+    for size, kernel, stride, dilation in SMALL:
+        assert one("fixed", size, kernel, stride, dilation) == one("fixed", 99, kernel, 1, dilation)
+
+
+def test_causal_windows_end_at_the_present_and_never_read_the_future() -> None:
+    for numbers in SMALL:
+        axis = Axis(*numbers, *one("causal", *numbers))
+        assert axis.output == ceil(axis.size / axis.stride)
+        assert [window[-1] for window in axis.reads()] == list(range(0, axis.size, axis.stride))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "dilation", "amount"), [(1, 1, 0), (3, 1, 1), (3, 2, 2), (2, 1, 0), (4, 1, 1), (4, 3, 4), (5, 2, 4)]
+)
+def test_symmetric_is_the_habit_of_half_the_extent_on_both_sides(kernel: int, dilation: int, amount: int) -> None:
+    assert one("symmetric", 10, kernel, 2, dilation) == (amount, amount)
+
+
+def test_rules_resolve_each_axis_by_its_own_numbers() -> None:
+    assert pads_by_rule("same", (6, 5, 8), (3, 3, 2), (2, 2, 1), (1, 1, 3)) == ((0, 1), (1, 1), (1, 2))
+
+
+def test_an_unknown_rule_is_a_key_error() -> None:
+    with pytest.raises(KeyError, match="reflect"):
+        pads_by_rule("reflect", (6,), (3,), (2,), (1,))
+
+
+def test_an_end_pad_that_no_window_reads_is_not_canonical() -> None:
+    assert Axis(6, 3, 2, 1, 1, 0).canonical() == Axis(6, 3, 2, 1, 1, 1).canonical() == (1, 0)
+    assert Axis(6, 3, 2, 1, 0, 1).canonical() == (0, 1)
+    assert same_elements([Axis(6, 3, 2, 1, 1, 0)], [Axis(6, 3, 2, 1, 1, 1)])
+    assert not same_elements([Axis(6, 3, 2, 1, 1, 1)], [Axis(6, 3, 2, 1, 0, 1)])
+
+
+def test_canonical_pads_of_several_axes() -> None:
+    over = geometry.axes((6, 6), (3, 3), (2, 2), (1, 1), ((1, 1), (0, 1)))
+    assert canonical(over) == ((1, 0), (0, 1))
+
+
+def test_canonical_pads_read_the_same_elements_and_are_one_for_each_sampling_map() -> None:
+    for numbers in SMALL:
+        maps = defaultdict(set)
+        for begin, end in product(range(6), repeat=2):
+            axis = Axis(*numbers, begin, end)
+            if axis.output > 0:
+                pads = axis.canonical()
+                assert replace(axis, begin=pads[0], end=pads[1]).reads() == axis.reads(), axis
+                maps[str(axis.reads())].add(pads)
+        assert all(len(found) == 1 for found in maps.values()), maps
+
+
+def test_an_axis_that_reads_padding_only_has_one_canonical_form() -> None:
+    left, right = Axis(1, 1, 3, 1, 1, 2), Axis(1, 1, 3, 1, 2, 1)
+    assert left.reads() == right.reads() == [[None], [None]]
+    assert not left.meets_input
+    assert left.canonical() == right.canonical() == (1, 1)
+    assert same_elements([left], [right])
+
+
+def test_a_dilated_window_can_step_over_the_whole_input() -> None:
+    axis = Axis(1, 2, 1, 2, 1, 1)
+    assert axis.reads() == [[None, None]]
+    assert not axis.meets_input
+
+
+def test_same_elements_is_equality_of_the_sampling_maps() -> None:
+    for size, kernel, stride, dilation in product(range(1, 5), range(1, 4), range(1, 4), range(1, 3)):
+        over = [Axis(size, kernel, stride, dilation, *pads) for pads in product(range(4), repeat=2)]
+        for left, right in product([axis for axis in over if axis.output > 0], repeat=2):
+            assert same_elements([left], [right]) == (left.reads() == right.reads()), (left, right)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [Axis(7, 2, 2, 1), Axis(7, 3, 2, 1, 2, 0), Axis(7, 3, 1, 1), Axis(7, 3, 2, 2), Axis(7, 3, 2, 1, 0, 2)],
+    ids=["kernel", "begin", "stride", "dilation", "end"],
+)
+def test_another_number_is_another_geometry(other: Axis) -> None:
+    axis = Axis(7, 3, 2, 1)
+    assert axis.reads() != other.reads()
+    assert not same_elements([axis], [other])
+    assert not same_elements([axis, axis], [axis, other])
+
+
+def test_strides_and_dilations_that_no_window_uses_are_the_same_geometry() -> None:
+    assert same_elements([Axis(3, 3, 1, 1)], [Axis(3, 3, 2, 1)])
+    assert same_elements([Axis(3, 1, 1, 1)], [Axis(3, 1, 1, 5)])
+
+
+def test_a_kernel_that_does_not_fit_has_no_window() -> None:
+    axis = Axis(2, 5, 1, 1, 1, 1)
+    assert axis.output == 0
+    assert axis.reads() == []
+    assert axis.canonical() == (1, 1)
