@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -19,7 +20,7 @@ from conformance import expectations
 from conformance.domain.facts import facts, spell_fact
 from conformance.domain.records import FAILURES
 from conformance.expectations import Facts, Known
-from conformance.gate import holds, job_facts
+from conformance.gate import deciding, holds, job_facts
 from conformance.journal import Record, Run
 
 BEAM = 24
@@ -27,7 +28,7 @@ DEEPEST = 4
 PLACEHOLDER = "REASON"
 
 Ending = tuple[str, tuple[str, ...], str]
-"""A verdict, its causes and the words of its failure's message."""
+"""What one rule says: a verdict, one cause of a mismatch, or the words of a failure's message."""
 
 USED = (
     "variant",
@@ -45,6 +46,11 @@ USED = (
     "unequal",
     "differs_from",
     "agrees_with",
+    "undilated_differs_from",
+    "first_dilation_differs_from",
+    "undilated_odd",
+    "first_dilation",
+    "length_fits_channels",
     "width_is_filters",
     "dtype",
     "tags",
@@ -89,15 +95,13 @@ def accept(run: Run, folder: Path, names: Sequence[str] = ()) -> list[Change]:
         before = path.read_text("utf-8") if path.is_file() else ""
         jobs = [(job_facts(about[result["case"]], result, run.header), result) for result in results]
         kept, texts = _keep(path, before, jobs)
-        rest = [not any(entry.reaches(fact) for entry in kept) for fact, _ in jobs]
-        rules = list(_rules(jobs, rest))
-        head = f'schema: 1\nrunner: {_yaml(runner)}\ncases: "{run.header["cases"]}"\n'
-        comment = "".join(line for line in before.splitlines(True) if line.startswith("#")) if not texts else ""
+        rules = list(_rules(jobs, kept))
         entries = [*texts, *(_entry(when, ending) for when, ending in rules)]
-        if not entries:
-            after = f"{head}known: []\n" if before else ""
+        head = f'schema: 1\nrunner: {_yaml(runner)}\ncases: "{run.header["cases"]}"\n'
+        if entries:
+            after = f"{_comment(before)}{head}known:\n" + "".join(entries)
         else:
-            after = f"{_comment(before) or comment}{head}known:\n" + "".join(entries)
+            after = f"{_comment(before)}{head}known: []\n" if before else ""
         if after != before:
             changes.append(Change(path, before, after, len(rules)))
     return changes
@@ -114,7 +118,10 @@ def _comment(before: str) -> str:
 
 
 def _keep(path: Path, before: str, jobs: Sequence[tuple[Facts, Record]]) -> tuple[list[Known], list[str]]:
-    """The entries of a file that reach something and hold for all they reach, with their text."""
+    """The entries of a file that reach something and hold for all that they reach, with their text.
+
+    Entries add up, so they are held to the jobs together; those that reach a job that ended otherwise go.
+    """
     if not before:
         return [], []
     known = expectations.read_file(path).known
@@ -124,47 +131,66 @@ def _keep(path: Path, before: str, jobs: Sequence[tuple[Facts, Record]]) -> tupl
         while start > 0 and lines[start - 1].lstrip().startswith("#"):
             start -= 1
         starts[number] = start
-    kept, texts = [], []
-    for entry, start, end in zip(known, starts, [*starts[1:], len(lines)], strict=True):
-        reached = [result for fact, result in jobs if entry.reaches(fact)]
-        if reached and all(holds(entry, result) for result in reached):
-            kept.append(entry)
-            texts.append("".join(lines[start:end]))
-    return kept, texts
+    texts = ["".join(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    broken: set[str] = set()
+    reached: set[str] = set()
+    for fact, result in jobs:
+        entries = [entry for entry in known if entry.reaches(fact)]
+        reached.update(entry.where for entry in entries)
+        if entries and not holds(entries, result):
+            broken.update(entry.where for entry in entries if not _true_of(entry, result))
+    kept = [(entry, text) for entry, text in zip(known, texts, strict=True) if entry.where in reached - broken]
+    return [entry for entry, _ in kept], [text for _, text in kept]
 
 
-def _rules(jobs: Sequence[tuple[Facts, Record]], rest: Sequence[bool]) -> Iterator[tuple[dict[str, Any], Ending]]:
-    """Rules that together reach every failing job that is left, the widest first, and no other job."""
-    left = {number for number, (_, result) in enumerate(jobs) if rest[number] and result["verdict"] in FAILURES}
+def _true_of(entry: Known, result: Record) -> bool:
+    """Whether an entry says nothing of a job that is not so: its causes are among the job's."""
+    if entry.verdict != result["verdict"]:
+        return False
+    explanations = [result["causes"], *result.get("alternatives", ())]
+    return any(set(entry.causes) <= set(causes) for causes in explanations)
+
+
+def _rules(jobs: Sequence[tuple[Facts, Record]], kept: Sequence[Known]) -> Iterator[tuple[dict[str, Any], Ending]]:
+    """Rules that, with the entries kept, say of every failing job how it ended, and nothing of the others.
+
+    A rule is learned for each refusal, for each error, and for each cause by itself: causes of
+    several rules add up. What a rule about causes says of a job without output does not matter.
+    """
     endings: dict[Ending, int] = {}
-    for number in sorted(left):
-        for ending in _endings(jobs[number][1]):
-            endings[ending] = endings.get(ending, 0) | 1 << number
+    covered: dict[Ending, int] = {}
+    silent = 0
+    frequent = Counter(cause for _, result in jobs for cause in result["causes"])
+    for number, (fact, result) in enumerate(jobs):
+        bit = 1 << number
+        entries = deciding([entry for entry in kept if entry.reaches(fact)])
+        if result["verdict"] == "mismatch":
+            said = {cause for entry in entries for cause in entry.causes}
+            explanations = [result["causes"], *result.get("alternatives", ())]
+            fitting = [causes for causes in explanations if said <= set(causes)] or explanations
+            for cause in max(fitting, key=lambda causes: min((frequent[cause] for cause in causes), default=0)):
+                endings[("mismatch", (cause,), "")] = endings.get(("mismatch", (cause,), ""), 0) | bit
+                if cause in said:
+                    covered[("mismatch", (cause,), "")] = covered.get(("mismatch", (cause,), ""), 0) | bit
+        elif result["verdict"] in FAILURES:
+            silent |= bit
+            ending = (result["verdict"], (), _words(result.get("failure", {}).get("message", "")))
+            endings[ending] = endings.get(ending, 0) | bit
+            if entries:
+                covered[ending] = covered.get(ending, 0) | bit
     atoms = _atoms(jobs)
     everything = (1 << len(jobs)) - 1
-    missing = sum(1 << number for number in left)
-    while missing:
-        best: tuple[int, dict[str, Any], Ending, int] | None = None
-        for ending, mask in endings.items():
-            if not mask & missing:
-                continue
-            rule, reached = _widest(atoms, mask, missing, everything)
-            gain = (reached & missing).bit_count()
-            if gain and (best is None or gain > best[0]):
-                best = (gain, rule, ending, reached)
-        if best is None:  # no few facts tell these jobs from others: name one case
-            number = (missing & -missing).bit_length() - 1
-            fact, result = jobs[number]
-            best = (1, {"case": fact["case"], "variant": fact["variant"]}, _endings(result)[0], 1 << number)
-        yield best[1], best[2]
-        missing &= ~best[3]
-
-
-def _endings(result: Record) -> list[Ending]:
-    """How a job ended, once for each explanation that fits."""
-    if result["verdict"] == "mismatch":
-        return [("mismatch", tuple(causes), "") for causes in [result["causes"], *result.get("alternatives", ())]]
-    return [(result["verdict"], (), _words(result.get("failure", {}).get("message", "")))]
+    for ending, mask in sorted(endings.items(), key=lambda item: -item[1].bit_count()):
+        good = mask | silent if ending[0] == "mismatch" else mask
+        missing = mask & ~covered.get(ending, 0)
+        while missing:
+            rule, reached = _widest(atoms, good, missing, everything)
+            if not reached & missing:  # no few facts tell these jobs from others: name one
+                number = (missing & -missing).bit_length() - 1
+                rule = {"case": jobs[number][0]["case"], "variant": jobs[number][0]["variant"]}
+                reached = 1 << number
+            yield rule, ending
+            missing &= ~reached
 
 
 def _words(message: str) -> str:

@@ -1,6 +1,8 @@
 """Verdicts against expectations: does anything differ from what is known?
 
-``ok``, ``known`` and ``new`` hold; every other result fails:
+Entries that reach the same job add up: the causes of several mismatches are joined, as defects
+compose. An entry about a job that gives no output (an error, a refusal) goes before those about its
+numbers. ``ok``, ``known`` and ``new`` hold; every other result fails:
 
 ========== =================================================================================
 result     when
@@ -8,7 +10,7 @@ result     when
 ok         right, or a hazard, and no entry reaches the job
 known      an entry reaches it and it ends exactly so
 regression wrong, and no entry reaches it
-changed    an entry reaches it and it ends otherwise wrong, or two entries disagree about it
+changed    an entry reaches it and it ends otherwise wrong
 fixed      an entry reaches it and it is right now
 expired    an entry reaches it whose date has passed
 new        wrong, no entry reaches it, and its case is younger than the expectations
@@ -57,8 +59,7 @@ class Gate:
             return "expired", overdue
         if result["verdict"] == "match":
             return "fixed", entries[0]
-        broken = next((entry for entry in entries if not holds(entry, result)), None)
-        return ("changed", broken) if broken else ("known", entries[0])
+        return ("known" if holds(entries, result) else "changed"), deciding(entries)[0]
 
     def _case_facts(self, case: Mapping[str, Any]) -> Facts:
         if self._facts[0] != case["id"]:
@@ -89,15 +90,24 @@ def job_facts(about: Facts, result: Mapping[str, Any], header: Mapping[str, Any]
     }
 
 
-def holds(entry: Known, result: Mapping[str, Any]) -> bool:
-    """Whether a job ended exactly as an entry says: its causes are one of the explanations that fit."""
-    if result["verdict"] != entry.verdict:
+def deciding(entries: Sequence[Known]) -> Sequence[Known]:
+    """The entries that say how a job ends: those about a job without output, if there are any."""
+    return [entry for entry in entries if entry.verdict != "mismatch"] or entries
+
+
+def holds(entries: Sequence[Known], result: Mapping[str, Any]) -> bool:
+    """Whether a job ended exactly as the entries that reach it say.
+
+    A mismatch has to have all of their causes and no other, in one of the explanations that fit.
+    """
+    last = deciding(entries)
+    if any(entry.verdict != result["verdict"] for entry in last):
         return False
-    explanations = [result["causes"], *result.get("alternatives", ())]
-    if entry.causes and not any(set(entry.causes) == set(causes) for causes in explanations):
-        return False
+    if result["verdict"] == "mismatch":
+        joined = {cause for entry in last for cause in entry.causes}
+        return any(joined == set(causes) for causes in [result["causes"], *result.get("alternatives", ())])
     message = result.get("failure", {}).get("message", "")
-    return entry.message in message
+    return all(entry.message in message for entry in last)
 
 
 def _meant(entry: Known, header: Mapping[str, Any], runner: str) -> bool:

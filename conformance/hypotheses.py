@@ -88,23 +88,24 @@ def amounts(case: Case, faithful: Reading, output: Sizes) -> Iterator[Pads]:
 
 
 def hypotheses(case: Case, spelling: Spelling, output: Sizes) -> Iterator[Hypothesis]:
-    """Every reading that gives this spatial output size, the fewest causes first.
+    """Every reading that gives this spatial output size, the fewest causes first: the faithful one has none.
 
     ``pad-amount`` comes after the named paddings of as many causes, alone or with one other cause.
     """
     faithful = reading(case, spelling.pads)
-    seen = {faithful}
-    readings: dict[int, list[Hypothesis]] = {count: [] for count in range(1, 5)}
+    if _fits(case, faithful, output):
+        yield Hypothesis((), faithful)
+    readings: dict[int, list[Hypothesis]] = {count: [] for count in range(5)}
     for causes, changed in _changes(case, faithful):
         named = [((), pads) for pads in _unnamed(case, spelling, changed)]
         named += [((cause,), pads) for cause, pads in paddings(case, spelling, changed.stride, changed.dilation, changed.swap)]
         for padding_causes, pads in named:
             how = replace(changed, pads=pads)
-            if how not in seen and len(causes) + len(padding_causes) in readings and _fits(case, how, output):
+            if how != faithful and len(causes) + len(padding_causes) in readings and _fits(case, how, output):
                 readings[len(causes) + len(padding_causes)].append(Hypothesis((*padding_causes, *causes), how))
     for count, found in readings.items():
         yield from found
-        if count <= 2:
+        if count in (1, 2):
             for causes, changed in _changes(case, faithful):
                 if len(causes) == count - 1:
                     for pads in amounts(case, changed, output):

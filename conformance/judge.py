@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from conformance import hypotheses, oracle
 from conformance.domain.case import Case, Written
+from conformance.domain.facts import length_fits_channels
 from conformance.domain.geometry import Pads, canonical, same_elements
-from conformance.domain.records import Difference, Job, Outcome, Verdict
+from conformance.domain.records import Difference, Job, Outcome, Spelling, Verdict
 from conformance.domain.tensors import Data, products, tensors
 from conformance.hypotheses import Hypothesis
 from conformance.oracle import Reading, Reference
@@ -43,15 +44,11 @@ OUTCOME_VERDICTS = {
 class Truth:
     """The exact answers of one case, each computed when it is first asked for."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, data: Data | None = None) -> None:
         self.case = case
+        self.data = tensors(case) if data is None else data
         self.exact = case.data == "lattice" or isinstance(case.data, Written)
         self._references: dict[Reading, tuple[Reference, Reference | float]] = {}
-
-    @cached_property
-    def data(self) -> Data:
-        """The case's tensors."""
-        return tensors(self.case)
 
     @cached_property
     def asked(self) -> Reading:
@@ -86,6 +83,16 @@ class Truth:
         if not how.bias_last and not agrees(output[:1, :1], *self._compute(small, data, replace(how, interleave=False))):
             return False
         return agrees(output, *self._compute(self.case, self.data, how))
+
+
+    def relaid(self) -> Truth | None:
+        """The case of whoever takes channels-last data for channels first; None where that has no meaning."""
+        case, data = self.case, self.data
+        size, inner = case.input[0], case.channels // case.groups
+        if not length_fits_channels(size, inner, case.filters):
+            return None
+        taken = replace(case, input=(*case.input[1:], case.channels), channels=size, groups=size // inner)
+        return Truth(taken, data._replace(input=np.moveaxis(data.input, 1, -1)))
 
 
 def agrees(output: Array, reference: Reference, bound: Reference | float) -> bool:
@@ -175,17 +182,7 @@ def attribute(truth: Truth, job: Job, output: Array) -> Verdict:
     reference, bound = truth.answer(truth.asked)
     if extra and agrees(output, reference, bound):
         return verdict((), "")
-    fits: list[Hypothesis] = []
-    tried = 0
-    if output.shape[:2] == reference.shape[:2] and output.ndim == reference.ndim:
-        for hypothesis in hypotheses.hypotheses(case, job.spelling, output.shape[2:]):
-            if fits and len(hypothesis.causes) > len(fits[0].causes):
-                break
-            if fits and hypotheses.AMOUNT in hypothesis.causes:
-                continue
-            tried += 1
-            if truth.reproduces(hypothesis.reading, output):
-                fits.append(hypothesis)
+    fits, tried = explanations(truth, job.spelling, output)
     if fits:
         found = fits[0]
         others = dict.fromkeys(fit.causes for fit in fits if fit.causes != found.causes)
@@ -200,7 +197,35 @@ def attribute(truth: Truth, job: Job, output: Array) -> Verdict:
         tried += 1
         if agrees(candidate, reference, bound):
             return verdict((cause,), evidence, tried=tried)
-    return verdict((), "", tried=tried) if extra else verdict(("unattributed",), f"{tried} hypotheses rejected", tried=tried)
+    relaid = truth.relaid()
+    if relaid and output.ndim == reference.ndim:
+        fits, more = explanations(relaid, job.spelling, np.moveaxis(output, 1, -1))
+        tried += more
+        if fits:
+            evidence = "channels-last data read as channels first; " + hypotheses.explain(
+                relaid.case, relaid.asked, fits[0].reading
+            )
+            others = dict.fromkeys((*fit.causes, "layout") for fit in fits if fit.causes != fits[0].causes)
+            return verdict((*fits[0].causes, "layout"), evidence, alternatives=tuple(others), tried=tried)
+    return verdict(() if extra else ("unattributed",), f"{tried} hypotheses rejected", tried=tried)
+
+
+def explanations(truth: Truth, spelling: Spelling, output: Array) -> tuple[list[Hypothesis], int]:
+    """The hypotheses of fewest causes that reproduce an output, and how many were tried."""
+    fits: list[Hypothesis] = []
+    tried = 0
+    shape = (truth.case.batch, truth.case.filters)
+    if output.shape[:2] != shape or output.ndim != truth.case.rank + 2:
+        return fits, tried
+    for hypothesis in hypotheses.hypotheses(truth.case, spelling, output.shape[2:]):
+        if fits and len(hypothesis.causes) > len(fits[0].causes):
+            break
+        if fits and hypotheses.AMOUNT in hypothesis.causes:
+            continue
+        tried += 1
+        if truth.reproduces(hypothesis.reading, output):
+            fits.append(hypothesis)
+    return fits, tried
 
 
 def rearrangements(output: Array, reference: Reference) -> list[tuple[str, str, Array]]:

@@ -145,7 +145,7 @@ class Case:
         return cls(**values)
 
 
-_WIRE = tuple(f.name for f in fields(Case) if f.compare)
+_WIRE = (*(f.name for f in fields(Case) if f.compare), "tags")
 
 
 def _tuples(value: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Dict, List, Mapping
 
 from conformance.domain.case import by, spell_padding
-from conformance.domain.geometry import axes, pads_by_rule, same_elements
+from conformance.domain.geometry import Pads, Sizes, axes, pads_by_rule, same_elements
 
-RULES = ("valid", "same", "same_lower", "symmetric", "fixed")
+RULES = ("valid", "same", "same_lower", "symmetric", "fixed", "begin_twice")
+"""The rules that a case is compared with; ``begin_twice`` is its own begin pads on both sides."""
 
 FACTS = {
     "case": "the case's identity",
@@ -30,7 +32,12 @@ FACTS = {
     "unequal": "the fields whose axes differ (input, kernel, stride, dilation)",
     "differs_from": "the rules that read other elements: " + ", ".join(RULES),
     "agrees_with": "the rules that read the same elements",
-    "width_is_filters": "whether the output's last axis is as long as it has channels",
+    "undilated_differs_from": "the rules that read other elements once dilation is taken for 1",
+    "first_dilation_differs_from": "the rules that read other elements once the first axis' dilation is taken for all",
+    "undilated_odd": "whether same and same_lower read other elements once dilation is taken for 1",
+    "first_dilation": "the first axis' dilation",
+    "length_fits_channels": "whether the first axis' size could be taken for the number of channels",
+    "width_is_filters": "the paddings (asked, valid, same) with which the output's last axis is as long as it has channels",
     "dtype": "element type",
     "data": "lattice, normal or written",
     "tags": "the case's tags",
@@ -47,11 +54,17 @@ def facts(case: Mapping[str, Any]) -> Dict[str, Any]:
     pads = tuple((begin, end) for begin, end in case["pads"])
     padding = case["padding"]
     over = axes(size, kernel, stride, dilation, pads)
-    agrees: List[str] = []
-    for rule in RULES:
-        resolved = pads_by_rule(rule, size, kernel, stride, dilation)
-        if same_elements(over, axes(size, kernel, stride, dilation, resolved)):
-            agrees.append(rule)
+    ones = (1,) * len(size)
+    agrees = _agreeing(size, kernel, stride, dilation, pads)
+    undilated = agrees if dilation == ones else _agreeing(size, kernel, stride, ones, pads)
+    first = (dilation[0],) * len(size)
+    by_first = agrees if dilation == first else _agreeing(size, kernel, stride, first, pads)
+    same = axes(size, kernel, stride, dilation, pads_by_rule("same", size, kernel, stride, dilation))
+    widths = {
+        "asked": over[-1].output,
+        "valid": replace(over[-1], begin=0, end=0).output,
+        "same": same[-1].output,
+    }
     depthwise = case["groups"] == case["channels"] > 1
     found = {name: case[name] for name in ("op", "rank", "batch", "channels", "filters", "groups", "bias", "dtype")}
     found.update(
@@ -68,11 +81,35 @@ def facts(case: Mapping[str, Any]) -> Dict[str, Any]:
         unequal=[name for name in AXIS_FACTS if len(set(case[name])) > 1],
         differs_from=[rule for rule in RULES if rule not in agrees],
         agrees_with=agrees,
-        width_is_filters=over[-1].output == case["filters"],
+        undilated_differs_from=[rule for rule in RULES if rule not in undilated],
+        first_dilation_differs_from=[rule for rule in RULES if rule not in by_first],
+        undilated_odd=not same_elements(
+            *(axes(size, kernel, stride, ones, pads_by_rule(rule, size, kernel, stride, ones)) for rule in RULES[1:3])
+        ),
+        first_dilation=dilation[0],
+        length_fits_channels=length_fits_channels(size[0], case["channels"] // case["groups"], case["filters"]),
+        width_is_filters=[name for name, width in widths.items() if width == case["filters"]],
         data=case["data"],
         tags=list(case.get("tags", ())),
         since=case["since"],
     )
+    return found
+
+
+def length_fits_channels(length: int, channels_per_group: int, filters: int) -> bool:
+    """Whether weights of so many channels a group still fit an input of ``length`` channels."""
+    return length % channels_per_group == 0 and filters % (length // channels_per_group) == 0
+
+
+def _agreeing(size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes, pads: Pads) -> List[str]:
+    """The rules under which these pads read the same elements."""
+    over = axes(size, kernel, stride, dilation, pads)
+    found = []
+    for rule in RULES:
+        twice = tuple((begin, begin) for begin, _ in pads)
+        ruled = twice if rule == "begin_twice" else pads_by_rule(rule, size, kernel, stride, dilation)
+        if same_elements(over, axes(size, kernel, stride, dilation, ruled)):
+            found.append(rule)
     return found
 
 

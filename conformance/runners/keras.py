@@ -26,6 +26,11 @@ def separate(case: Case) -> bool:
     return case.depthwise and case.rank < 3
 
 
+def dtype(case: Case) -> Optional[str]:
+    """A layer's ``dtype``, which says what it computes in whatever it is given; None for Keras' own, float32."""
+    return None if case.dtype == "float32" else case.dtype
+
+
 def convolution(case: Case, padding: str) -> str:
     """The Keras layer of a case."""
     if separate(case):
@@ -37,6 +42,7 @@ def convolution(case: Case, padding: str) -> str:
             depth_multiplier=case.filters // case.channels,
             dilation_rate=case.dilation,
             use_bias=case.bias,
+            dtype=dtype(case),
         )
     return call(
         f"keras.layers.Conv{case.rank}D",
@@ -47,6 +53,7 @@ def convolution(case: Case, padding: str) -> str:
         dilation_rate=case.dilation,
         groups=case.groups,
         use_bias=case.bias,
+        dtype=dtype(case),
     )
 
 
@@ -70,7 +77,7 @@ def zeropad(case: Case) -> Optional[Spelling]:
     layer = convolution(case, "valid")
     if not any(amount for pair in case.pads for amount in pair):
         return Spelling(case.pads, layer)
-    padding = call(f"keras.layers.ZeroPadding{case.rank}D", repr(pads))
+    padding = call(f"keras.layers.ZeroPadding{case.rank}D", repr(pads), dtype=dtype(case))
     return Spelling(case.pads, f"keras.Sequential([{padding}, {layer}])")
 
 

@@ -17,7 +17,10 @@ class OnnxRuntime(Converter):
     name = "onnxruntime"
     distributions = ("onnxruntime", "onnx")
     extra = "onnx"
-    refusals = (Refusal("InvalidArgument", "Dilation not supported for AutoPadType"),)
+    refusals = (
+        Refusal("InvalidArgument", "Dilation not supported for AutoPadType"),
+        Refusal("NotImplemented", "Could not find an implementation for Conv"),
+    )
 
     def open(self) -> None:
         """Load ONNX Runtime on one thread, its own warnings off."""

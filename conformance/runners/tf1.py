@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Optional
 
 from conformance.domain.case import Case
 from conformance.domain.records import Spelling
-from conformance.runners.contract import Runner, Weights, Write, call, same_by_habit
+from conformance.runners.contract import Refusal, Runner, Weights, Write, call, same_by_habit
 from conformance.runners.keras import STRIDED_DILATION
 from conformance.runners.tensorflow import channels_first, channels_last, filters_last, pin_threads
 
@@ -92,7 +92,7 @@ class TensorFlow1(Runner):
         "fixed": fixed("channels_last"),
         "fixed-channels-first": fixed("channels_first"),
     }
-    refusals = (STRIDED_DILATION,)
+    refusals = (STRIDED_DILATION, Refusal("UnimplementedError", "only supports the NHWC tensor format on the CPU"))
 
     def open(self) -> None:
         """Load TensorFlow on one thread."""

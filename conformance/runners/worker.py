@@ -24,8 +24,8 @@ from conformance.domain.case import Case  # noqa: E402
 from conformance.runners import protocol  # noqa: E402
 from conformance.runners.contract import Runner, Weights  # noqa: E402
 
-MESSAGE_LIMIT = 4000
-"""Characters of an exception's text that are kept."""
+MESSAGE_LIMIT = 2000
+"""Characters that are kept of each end of an exception's text."""
 
 
 class Worker:
@@ -110,7 +110,7 @@ def describe(error: BaseException, runner: Optional[Runner], stage: str) -> Dict
     text = str(error).encode("utf-8", "backslashreplace").decode()
     return {
         "exception": type(error).__name__,
-        "message": text[:MESSAGE_LIMIT],
+        "message": text if len(text) <= 2 * MESSAGE_LIMIT else f"{text[:MESSAGE_LIMIT]} … {text[-MESSAGE_LIMIT:]}",
         "refused": refusal.words if refusal else "",
         "stage": stage,
     }

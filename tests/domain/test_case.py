@@ -103,8 +103,12 @@ def test_every_field_that_runs_makes_another_case_and_travels_to_the_worker(chan
 
 
 def test_what_people_read_does_not_travel() -> None:
-    wire = conv(title="t", source="s", note="n", where="f:1:1", tags=("a",), expect=Expect(output=(3, 9))).to_wire()
-    assert not {"title", "source", "note", "where", "tags", "expect", "since"} & set(wire)
+    wire = conv(title="t", source="s", note="n", where="f:1:1", expect=Expect(output=(3, 9))).to_wire()
+    assert not {"title", "source", "note", "where", "expect", "since"} & set(wire)
+
+
+def test_tags_travel_because_a_runner_may_choose_by_them() -> None:
+    assert Case.from_wire(json.loads(json.dumps(conv(tags=("a", "b")).to_wire()))).tags == ("a", "b")
 
 
 def test_a_case_from_the_wire_is_frozen_and_hashable() -> None:

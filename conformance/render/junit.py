@@ -1,0 +1,91 @@
+"""junit.xml: one testcase a job, for the test views of CI systems."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from conformance.journal import Record, Run
+from conformance.render.digest import GATES, Digest, explain
+from conformance.render.plain import counted, head, one_line, printable
+
+PASSING = ("ok",)
+SKIPPED = ("known", "new")
+"""Gate results that hold although the job fails; every other one is a failure (DESIGN: expectations)."""
+
+
+def render(run: Run, found: Digest) -> str:
+    """The whole file; what XML cannot hold is left out of texts."""
+    suites = ElementTree.Element("testsuites", name="padding-conformance")
+    by_runner: dict[str, list[Record]] = {}
+    for result in run.results:
+        by_runner.setdefault(result["runner"], []).append(result)
+    for runner, results in by_runner.items():
+        suite = ElementTree.SubElement(suites, "testsuite", name=printable(runner))
+        for result in results:
+            _testcase(suite, result)
+    if found.stale:
+        suite = ElementTree.SubElement(suites, "testsuite", name="expectations")
+        for entry in found.stale:
+            _stale(suite, entry)
+    if not found.complete:
+        suite = ElementTree.SubElement(suites, "testsuite", name="run")
+        case = ElementTree.SubElement(suite, "testcase", classname="run", name="complete")
+        planned = counted(found.planned, "planned job")
+        message = f"INCOMPLETE: {found.recorded:,} of {planned} recorded, {found.not_run:,} did not run"
+        ElementTree.SubElement(case, "error", message=message)
+    _count(suites)
+    ElementTree.indent(suites)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(suites, encoding="unicode") + "\n"
+
+
+def _testcase(suite: ElementTree.Element, result: Record) -> None:
+    """One job: passed, skipped (known), failed at the gate, or never run."""
+    verdict, gate = result["verdict"], result["gate"]
+    classname = printable(f"{result['runner']}.{result['variant']}")
+    seconds = f"{result.get('seconds', 0):.6f}"
+    case = ElementTree.SubElement(suite, "testcase", classname=classname, name=printable(result["case"]), time=seconds)
+    line = explain(result)
+    if verdict == "not_run":
+        ElementTree.SubElement(case, "error", message=f"not run: {line}")
+    elif gate in SKIPPED:
+        reason = (result.get("expectation") or {}).get("reason") or line
+        ElementTree.SubElement(case, "skipped", message=f"{gate}: {one_line(reason, 300)}")
+    elif gate not in PASSING:
+        message = f"{gate if gate in GATES else 'no gate result'}: {line}"
+        failure = ElementTree.SubElement(case, "failure", type=verdict, message=message)
+        failure.text = details(result)
+
+
+def details(result: Record) -> str:
+    """What there is to know about a failing job, as text."""
+    failure, entry = result.get("failure") or {}, result.get("expectation") or {}
+    parts = {
+        "causes": " + ".join(result["causes"]),
+        "asked": _pads(result["asked"]),
+        "effective": _pads(result["effective"]),
+        "expected to end as": " ".join(filter(None, (entry.get("reason"), entry.get("where")))),
+        "code": result.get("code", ""),
+        "message": head(failure.get("message", ""), 2000),
+    }
+    return "\n".join(f"{name}: {printable(text)}" for name, text in parts.items() if text)
+
+
+def _pads(pads: list[list[int]] | None) -> str:
+    return "×".join(f"({begin},{end})" for begin, end in pads or ())
+
+
+def _stale(suite: ElementTree.Element, entry: Record) -> None:
+    classname = f"expectations.{printable(str(entry.get('runner', '')))}"
+    case = ElementTree.SubElement(suite, "testcase", classname=classname, name=printable(str(entry.get("where", ""))))
+    reason = one_line(str(entry.get("reason", "")), 300)
+    ElementTree.SubElement(case, "failure", type="stale", message=f"stale: reaches no job of this run ({reason})")
+
+
+def _count(suites: ElementTree.Element) -> None:
+    """Give every suite, and all of them, the counts that readers of JUnit expect."""
+    for element in (*suites.findall("testsuite"), suites):
+        element.set("tests", str(len(element.findall(".//testcase"))))
+        for attribute, name in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+            element.set(attribute, str(len(element.findall(f".//{name}"))))
+        seconds = sum(float(case.get("time", "0")) for case in element.iter("testcase"))
+        element.set("time", f"{seconds:.6f}")

@@ -1,0 +1,244 @@
+"""Hypotheses: a closed list of named mistakes, each with the geometry that it leads to, the simplest first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from conformance import hypotheses, oracle
+from conformance.domain.case import Case
+from conformance.domain.causes import CAUSES
+from conformance.domain.geometry import Pads
+from conformance.domain.records import Spelling
+from conformance.hypotheses import explain, name_declared
+
+
+def conv(size: tuple[int, ...], kernel: tuple[int, ...], **fields: Any) -> Case:
+    """A convolution: stride 2, dilation 1 and ``same`` unless said otherwise."""
+    plain: dict[str, Any] = {
+        "id": "topic/a",
+        "op": "conv",
+        "stride": (2,) * len(size),
+        "dilation": (1,) * len(size),
+        "padding": "same",
+    }
+    return Case(**{**plain, "input": size, "kernel": kernel, **fields})
+
+
+def spelled(case: Case, by_rule: bool = False, pads: Pads | None = None) -> Spelling:
+    """How a faithful variant writes a case, as numbers unless by rule."""
+    return Spelling(case.pads if pads is None else pads, "f(x)", by_rule)
+
+
+def named_pads(case: Case, by_rule: bool = False, pads: Pads | None = None) -> set[tuple[str, Pads]]:
+    """The wrong paddings of a case with the cause of each."""
+    return set(hypotheses.paddings(case, spelled(case, by_rule, pads), case.stride, case.dilation, swap=False))
+
+
+def causes_of(case: Case, by_rule: bool = False, **changes: Any) -> set[frozenset[str]]:
+    """The causes of the hypotheses that have this very reading."""
+    how = replace(oracle.reading(case, case.pads), **changes)
+    output = how.output_shape(case)[2:]
+    return {
+        frozenset(found.causes)
+        for found in hypotheses.hypotheses(case, spelled(case, by_rule), output)
+        if found.reading == how
+    }
+
+
+BUSY = conv(
+    (6, 9), (3, 2), dilation=(1, 2), stride=(1, 2), channels=4, filters=4, groups=2, bias=True, padding=((0, 1), (2, 1))
+)
+FLAT = conv((9,), (3,), dilation=(2,), bias=True)
+DEEP = conv((5, 6, 7), (3, 2, 1), dilation=(2, 1, 1), padding="same_lower", channels=2, filters=2)
+SQUARE = conv((8, 8), (2, 2), padding=((1, 0), (0, 1)), filters=4, bias=True)
+EXAMPLES = pytest.mark.parametrize("case", [BUSY, FLAT, DEEP], ids=["busy", "flat", "deep"])
+
+
+@EXAMPLES
+def test_every_cause_is_of_the_closed_list(case: Case) -> None:
+    output = case.output(case.pads)
+    found = {cause for one in hypotheses.hypotheses(case, spelled(case), output) for cause in one.causes}
+    assert found <= set(CAUSES)
+    assert "unattributed" not in found
+
+
+@EXAMPLES
+@pytest.mark.parametrize("by_rule", [False, True], ids=["numbers", "rule"])
+def test_the_fewest_causes_come_first_and_an_unnamed_amount_after_the_named_of_as_many(
+    case: Case, by_rule: bool
+) -> None:
+    found = [one.causes for one in hypotheses.hypotheses(case, spelled(case, by_rule), case.output(case.pads))]
+    order = [(len(causes), hypotheses.AMOUNT in causes) for causes in found]
+    assert order == sorted(order)
+    assert max(len(causes) for causes in found) >= 3
+    assert all(len(causes) == len(set(causes)) for causes in found)
+
+
+@EXAMPLES
+def test_every_hypothesis_gives_an_output_of_the_size_that_is_to_be_explained(case: Case) -> None:
+    whole = case.output(case.pads)
+    smaller = (*whole[:-1], whole[-1] - 1)
+    for output in (whole, smaller):
+        readings = [one.reading for one in hypotheses.hypotheses(case, spelled(case), output)]
+        assert readings
+        assert all(how.output_shape(case)[2:] == output for how in readings)
+
+
+@EXAMPLES
+def test_only_the_faithful_reading_has_no_cause(case: Case) -> None:
+    faithful = oracle.reading(case, case.pads)
+    found = list(hypotheses.hypotheses(case, spelled(case), case.output(case.pads)))
+    assert all(one.reading == faithful for one in found if not one.causes)
+
+
+@pytest.mark.parametrize(
+    ("case", "changes", "causes"),
+    [
+        (BUSY, {"pads": ((0, 0), (0, 0)), "dilation": (1, 1)}, {"pads-ignored", "dilation-ignored"}),
+        (BUSY, {"dilation": (1, 1)}, {"dilation-ignored"}),
+        (BUSY, {"stride": (1, 1)}, {"stride-first-axis"}),
+        (BUSY, {"flip": True}, {"kernel-flipped"}),
+        (BUSY, {"swap": True}, {"axes-swapped"}),
+        (BUSY, {"bias": False}, {"bias-dropped"}),
+        (SQUARE, {"bias_last": True}, {"layout"}),
+        (SQUARE, {"bias_last": True, "pads": ((1, 1), (0, 0))}, {"layout", "pad-amount"}),
+        (BUSY, {"interleave": True}, {"group-order"}),
+        (BUSY, {"phased": True}, {"dilation-with-stride"}),
+        (BUSY, {"pads": ((0, 0), (2, 0))}, {"pads-begin-only"}),
+        (BUSY, {"pads": ((2, 1), (0, 1))}, {"pads-axis-order"}),
+        (BUSY, {"pads": ((0, 1), (3, 0))}, {"pad-amount"}),
+        (DEEP, {"dilation": (2, 2, 2)}, {"dilation-first-axis"}),
+        (FLAT, {"bias": False, "flip": True, "dilation": (1,)}, {"bias-dropped", "kernel-flipped", "dilation-ignored"}),
+    ],
+    ids=lambda value: "+".join(sorted(value)) if isinstance(value, set) else "",
+)
+def test_every_kind_of_mistake_has_its_name_and_they_compose(
+    case: Case, changes: dict[str, Any], causes: set[str]
+) -> None:
+    assert causes in causes_of(case, **changes)
+
+
+def test_what_a_case_cannot_show_is_no_hypothesis_of_it() -> None:
+    plain = conv((6,), (1,))
+    found = {cause for one in hypotheses.hypotheses(plain, spelled(plain), (3,)) for cause in one.causes}
+    assert not found & {"kernel-flipped", "axes-swapped", "bias-dropped", "layout", "group-order"}
+    assert not found & {"dilation-ignored", "dilation-first-axis", "dilation-with-stride", "stride-first-axis"}
+    assert not found & {"pads-axis-order", "symmetric-for-asymmetric"}
+
+
+def test_a_bias_fits_the_last_axis_only_where_that_is_as_long() -> None:
+    for case, fits in ((SQUARE, True), (replace(SQUARE, filters=5), False)):
+        found = [one.reading.bias_last for one in hypotheses.hypotheses(case, spelled(case), case.output(case.pads))]
+        assert any(found) is fits
+
+
+def test_the_wrong_pads_of_same() -> None:
+    assert named_pads(conv((6,), (3,)), by_rule=True) >= {
+        ("auto-pad-ignored", ((0, 0),)),
+        ("same-lower-for-upper", ((1, 0),)),
+        ("symmetric-for-asymmetric", ((1, 1),)),
+        ("symmetric-for-asymmetric", ((0, 0),)),
+        ("pads-begin-only", ((0, 0),)),
+    }
+    assert "pads-ignored" not in {cause for cause, _ in named_pads(conv((6,), (3,)), by_rule=True)}
+
+
+def test_the_wrong_pads_of_same_lower() -> None:
+    found = named_pads(conv((6,), (3,), padding="same_lower"), by_rule=True)
+    assert ("same-upper-for-lower", ((0, 1),)) in found
+    assert ("pads-begin-only", ((1, 0),)) in found
+
+
+def test_the_wrong_pads_of_numbers() -> None:
+    found = named_pads(conv((6,), (3,), padding=((1, 1),)))
+    assert ("same-for-explicit", ((0, 1),)) in found
+    assert ("pads-ignored", ((0, 0),)) in found
+    assert ("pads-begin-only", ((1, 0),)) in found
+    assert not {"auto-pad-ignored", "symmetric-for-asymmetric"} & {cause for cause, _ in found}
+
+
+def test_the_wrong_pads_of_two_axes_are_those_of_mixed_up_orders() -> None:
+    found = {pads for cause, pads in named_pads(BUSY) if cause == "pads-axis-order"}
+    swapped, onnx_as_pairs, pairs_as_onnx = ((2, 1), (0, 1)), ((0, 2), (1, 1)), ((0, 2), (1, 1))
+    assert found == {swapped, onnx_as_pairs, pairs_as_onnx}
+
+
+def test_a_rule_is_resolved_again_under_an_ignored_dilation_and_numbers_are_not() -> None:
+    case = conv((6,), (3,), dilation=(3,))
+    assert case.pads == ((2, 3),)
+    undilated = conv((6,), (3,)).pads
+    assert {"dilation-ignored"} in causes_of(case, by_rule=True, dilation=(1,), pads=undilated)
+    assert {"dilation-ignored"} not in causes_of(case, dilation=(1,), pads=undilated)
+    assert {"dilation-ignored"} in causes_of(case, dilation=(1,))
+
+
+def test_a_rule_is_resolved_before_the_stride_where_that_is_taken_in_phases() -> None:
+    case = conv((8, 8), (3, 2), dilation=(2, 2))
+    unstrided = case.pads_by("fixed")
+    assert unstrided != case.pads
+    assert {"dilation-with-stride"} in causes_of(case, by_rule=True, phased=True, pads=unstrided)
+
+
+def test_an_unnamed_amount_is_every_split_that_the_output_has_room_for() -> None:
+    case = conv((6,), (3,))
+    found = set(hypotheses.amounts(case, oracle.reading(case, case.pads), (3,)))
+    assert found == {((0, 1),), ((1, 0),), ((2, 0),), ((3, 0),)}
+
+
+@pytest.mark.parametrize(
+    ("padding", "declared", "cause"),
+    [
+        ("same", ((1, 1), (1, 1)), "symmetric-for-asymmetric"),
+        ("same_lower", ((1, 1), (1, 1)), "symmetric-for-asymmetric"),
+        ("same_lower", ((0, 1), (1, 1)), "same-upper-for-lower"),
+        ("same", ((1, 0), (1, 1)), "same-lower-for-upper"),
+        ("fixed", ((0, 1), (1, 1)), "same-for-explicit"),
+        (((1, 1), (1, 1)), ((0, 1), (1, 1)), "same-for-explicit"),
+        (((1, 1), (1, 1)), ((2, 0), (1, 1)), "pad-amount"),
+        ("same", ((0, 1), (0, 2)), "pad-amount"),
+    ],
+    ids=str,
+)
+def test_declared_pads_have_the_name_of_the_habit_that_gave_them(padding: Any, declared: Pads, cause: str) -> None:
+    assert name_declared(conv((6, 7), (3, 3), padding=padding), declared) == cause
+
+
+def test_declared_pads_are_compared_by_what_they_read() -> None:
+    case = conv((6,), (3,), padding="same")
+    assert name_declared(case, ((1, 0),)) == "same-lower-for-upper"
+    assert name_declared(replace(case, padding=((2, 2),)), ((0, 2),)) == "same-for-explicit"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"pads": ((1, 1), (1, 1))}, "pads (1,0)×(1,0) where (0,1)×(0,1) is asked for"),
+        ({"dilation": (1, 1)}, "dilation 1×1 where 1×2 is asked for"),
+        ({"stride": (2, 2)}, "stride 2×2 where 2×1 is asked for"),
+        ({"flip": True}, "the kernel reversed on every axis"),
+        ({"swap": True}, "the kernel's axes in reverse order"),
+        ({"bias": False}, "no bias added"),
+        ({"bias_last": True}, "the bias added along the last axis"),
+        ({"interleave": True}, "the output channels in another order of groups"),
+        ({"phased": True}, "the stride taken within each phase of the dilation"),
+        ({"flip": True, "bias": False}, "the kernel reversed on every axis; no bias added"),
+        ({}, ""),
+    ],
+    ids=lambda value: "-".join(value) or "nothing" if isinstance(value, dict) else "",
+)
+def test_a_reading_is_told_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+    case = conv((6, 6), (3, 3), bias=True)
+    if {"dilation", "stride"} & set(changes):
+        case = replace(case, stride=(2, 1), dilation=(1, 2))
+    asked = oracle.reading(case, case.pads)
+    assert sentence in explain(case, asked, replace(asked, **changes))
+    assert bool(sentence) == bool(explain(case, asked, replace(asked, **changes)))
+
+
+def test_pads_and_sizes_as_people_write_them() -> None:
+    assert hypotheses.spell(((0, 1), (2, 3))) == "(0,1)×(2,3)"
+    assert hypotheses.spell((2, 1)) == "2×1"
+    assert hypotheses.spell(3) == "3"

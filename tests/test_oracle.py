@@ -1,0 +1,289 @@
+"""The reference against a slow loop that is obviously right, the frameworks, and sums in every order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance import oracle
+from conformance.domain.case import Case
+from conformance.domain.geometry import Pads
+from conformance.domain.tensors import Data, products, tensors
+from conformance.oracle import Reading
+
+
+def conv(size: tuple[int, ...], kernel: tuple[int, ...], **fields: Any) -> Case:
+    """A convolution: stride 1, dilation 1 and ``same`` unless said otherwise."""
+    ones = (1,) * len(size)
+    plain: dict[str, Any] = {"id": "topic/a", "op": "conv", "stride": ones, "dilation": ones, "padding": "same"}
+    return Case(**{**plain, "input": size, "kernel": kernel, **fields})
+
+
+CASES = {
+    "1d": conv((7,), (3,), channels=2, filters=3, bias=True),
+    "1d-stride-dilation": conv((11,), (3,), stride=(2,), dilation=(3,), channels=2, filters=2),
+    "1d-causal": conv((8,), (3,), dilation=(2,), padding="causal", bias=True),
+    "1d-asymmetric": conv((6,), (4,), stride=(3,), padding=((0, 5),), channels=3),
+    "1d-end-not-read": conv((6,), (3,), stride=(2,), padding=((1, 1),)),
+    "1d-stride-over-kernel": conv((9,), (1,), stride=(4,)),
+    "1d-padding-only-windows": conv((2,), (2,), padding=((4, 5),), filters=2, bias=True),
+    "2d": conv((6, 9), (3, 2), stride=(2, 1), dilation=(1, 2), channels=3, filters=4, bias=True, batch=2),
+    "2d-groups": conv((5, 6), (3, 3), stride=(2, 2), channels=4, filters=6, groups=2, bias=True),
+    "2d-depthwise": conv((5, 5), (3, 2), channels=3, filters=3, groups=3),
+    "2d-depthwise-multiplier": conv((5, 4), (2, 3), channels=3, filters=6, groups=3, bias=True, batch=2),
+    "2d-lower": conv((6, 6), (3, 3), stride=(2, 2), padding="same_lower", channels=2),
+    "2d-fixed": conv((6, 6), (3, 3), stride=(2, 2), padding="fixed", filters=2),
+    "2d-valid": conv((6, 7), (3, 5), padding="valid", dtype="float64"),
+    "3d": conv((4, 5, 3), (2, 3, 2), stride=(1, 2, 1), dilation=(2, 1, 1), channels=2, filters=2, bias=True),
+    "3d-groups": conv((3, 4, 5), (2, 2, 3), padding=((1, 0), (0, 2), (3, 1)), channels=4, filters=4, groups=2, batch=2),
+}
+
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+
+
+def answer(case: Case, **changes: Any) -> np.ndarray[Any, Any]:
+    """The reference of a case, with anything about its reading changed."""
+    return oracle.convolve(case, tensors(case), replace(oracle.reading(case, case.pads), **changes))
+
+
+def slow_convolve(case: Case, data: Data, pads: Pads) -> list[Any]:
+    """The definition, element by element, in Python's own numbers."""
+    inputs, weights = data.input.tolist(), data.weights.tolist()
+    bias = [0.0] * case.filters if data.bias is None else data.bias.tolist()
+    channels, filters = case.channels // case.groups, case.filters // case.groups
+    sizes = [
+        (size + begin + end - (k - 1) * d - 1) // s + 1
+        for size, k, s, d, (begin, end) in zip(case.input, case.kernel, case.stride, case.dilation, pads, strict=True)
+    ]
+
+    def at(nested: Any, place: tuple[int, ...]) -> float:
+        for index in place:
+            nested = nested[index]
+        return float(nested)
+
+    def element(sample: int, out: int, where: tuple[int, ...]) -> float:
+        total = bias[out]
+        for channel, taps in product(range(channels), product(*map(range, case.kernel))):
+            place = tuple(
+                o * s + t * d - begin
+                for o, t, s, d, (begin, _) in zip(where, taps, case.stride, case.dilation, pads, strict=True)
+            )
+            if all(0 <= index < size for index, size in zip(place, case.input, strict=True)):
+                source = out // filters * channels + channel
+                total += at(inputs, (sample, source, *place)) * at(weights, (out, channel, *taps))
+        return total
+
+    def nest(sample: int, out: int, where: tuple[int, ...]) -> Any:
+        if len(where) == case.rank:
+            return element(sample, out, where)
+        return [nest(sample, out, (*where, index)) for index in range(sizes[len(where)])]
+
+    return [[nest(sample, out, ()) for out in range(case.filters)] for sample in range(case.batch)]
+
+
+@every_case
+def test_the_reference_is_the_definition(case: Case) -> None:
+    found = answer(case)
+    assert found.dtype == np.float64
+    assert found.tolist() == slow_convolve(case, tensors(case), case.pads)
+
+
+@every_case
+def test_the_reference_is_the_same_in_any_number_of_chunks(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = answer(case)
+    for size in (1, 50, 333):
+        monkeypatch.setattr(oracle, "CHUNK", size)
+        assert np.array_equal(answer(case), whole)
+
+
+@every_case
+def test_the_output_shape_is_known_beforehand(case: Case) -> None:
+    how = oracle.reading(case, case.pads)
+    assert how.output_shape(case) == answer(case).shape == (case.batch, case.filters, *case.output(case.pads))
+
+
+def test_a_kernel_that_does_not_fit_has_a_shape_of_no_windows() -> None:
+    case = conv((2,), (5,), padding="valid")
+    assert oracle.reading(case, case.pads).output_shape(case)[2] < 1
+
+
+@every_case
+def test_the_reference_is_pytorchs(case: Case) -> None:
+    torch = pytorch()
+    data = tensors(case)
+    flat = [amount for pair in reversed(case.pads) for amount in pair]
+    found = getattr(torch.nn.functional, f"conv{case.rank}d")(
+        torch.nn.functional.pad(torch.from_numpy(data.input), flat),
+        torch.from_numpy(data.weights),
+        None if data.bias is None else torch.from_numpy(data.bias),
+        stride=case.stride,
+        dilation=case.dilation,
+        groups=case.groups,
+    )
+    assert np.array_equal(found.numpy(), answer(case))
+
+
+def pytorch() -> ModuleType:
+    """PyTorch, loaded by the tests that ask for it."""
+    import torch
+
+    return torch
+
+
+def test_a_flipped_kernel_is_a_convolution_in_the_sense_of_mathematics() -> None:
+    case = conv((6,), (3,), padding=((2, 2),))
+    data = tensors(case)
+    expected = np.convolve(data.input[0, 0].astype(float), data.weights[0, 0].astype(float))
+    assert answer(case, flip=True)[0, 0].tolist() == expected.tolist()
+    assert not np.array_equal(answer(case, flip=True), answer(case))
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_flip_and_swap_are_the_reversed_and_the_transposed_weights(rank: int) -> None:
+    case = conv((5, 6, 4)[:rank], (3, 2, 4)[:rank], channels=2, filters=3, padding=((3, 3),) * rank)
+    data = tensors(case)
+    reverse = data.weights[(..., *[slice(None, None, -1)] * rank)]
+    flipped = oracle.convolve(case, data._replace(weights=reverse), oracle.reading(case, case.pads))
+    assert np.array_equal(answer(case, flip=True), flipped)
+    swapped = replace(case, kernel=case.kernel[::-1])
+    turned = data._replace(weights=data.weights.transpose(0, 1, *range(rank + 1, 1, -1)))
+    expected = oracle.convolve(swapped, turned, oracle.reading(swapped, case.pads))
+    assert np.array_equal(answer(case, swap=True), expected)
+    assert Reading(case.pads, case.stride, case.dilation, False, swap=True).output_shape(case) == expected.shape
+
+
+def test_interleaved_output_channels_are_in_the_order_filters_of_a_group_then_groups() -> None:
+    case = conv((4, 4), (3, 3), channels=4, filters=6, groups=2, bias=True)
+    assert np.array_equal(answer(case, interleave=True), answer(case)[:, [0, 3, 1, 4, 2, 5]])
+
+
+def test_a_dropped_bias_and_one_added_along_the_last_axis() -> None:
+    case = conv((4, 3), (3, 3), channels=2, filters=3, bias=True)
+    bias = tensors(case).bias
+    assert bias is not None
+    bare = answer(replace(case, bias=False))
+    assert np.array_equal(answer(case, bias=False), bare)
+    assert np.array_equal(answer(case), bare + bias.reshape(3, 1, 1))
+    assert np.array_equal(answer(case, bias_last=True), bare + bias)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 7), (10, 12)], ids=["8x8", "9x7", "10x12"])
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize("dilation", [2, 3])
+def test_phased_is_what_tensorflows_depthwise_convolution_does_with_stride_and_dilation(
+    size: tuple[int, int], padding: str, dilation: int
+) -> None:
+    import tensorflow as tf
+
+    case = conv(
+        size,
+        (3, 2),
+        stride=(2, 2),
+        dilation=(dilation, dilation),
+        padding=padding.lower(),
+        channels=2,
+        filters=4,
+        groups=2,
+    )
+    data = tensors(case)
+    weights = data.weights.reshape(2, 2, *case.kernel).transpose(2, 3, 0, 1)
+    with pytest.warns(UserWarning, match="all values of strides must be 1"):
+        found = tf.nn.depthwise_conv2d(
+            data.input.transpose(0, 2, 3, 1), weights, [1, 2, 2, 1], padding, dilations=[dilation, dilation]
+        )
+    unstrided = replace(case, stride=(1, 1))  # space-to-batch resolves SAME before it strides
+    phased = answer(case, pads=unstrided.pads, phased=True)
+    assert np.array_equal(found.numpy().transpose(0, 3, 1, 2), phased)
+    assert phased.shape != answer(case).shape or not np.array_equal(phased, answer(case))
+
+
+def test_phased_without_dilation_or_without_stride_is_the_convolution() -> None:
+    strided = conv((9, 8), (3, 3), stride=(2, 3), channels=2)
+    assert np.array_equal(answer(strided, phased=True), answer(strided))
+    dilated = conv((9, 8), (3, 3), dilation=(2, 3), channels=2)
+    assert np.array_equal(answer(dilated, phased=True), answer(dilated))
+
+
+REAL = {
+    "1d": conv((9,), (3,), channels=5, filters=3, data="normal", bias=True),
+    "2d": conv((6, 7), (3, 2), stride=(2, 1), channels=4, filters=2, data="normal"),
+    "2d-deep": conv((4, 4), (3, 3), channels=64, filters=2, data="normal", bias=True),
+    "3d": conv((3, 4, 3), (2, 2, 2), channels=3, filters=2, data="normal", bias=True, seed=3),
+}
+
+every_real_case = pytest.mark.parametrize("case", REAL.values(), ids=REAL.keys())
+
+
+def summed(case: Case, data: Data, order: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The output with the products of each element added one by one in float32, in this order."""
+    padded = np.pad(data.input, ((0, 0), (0, 0), *case.pads))
+    output = case.output(case.pads)
+    terms = []
+    for channel, taps in product(range(case.channels), product(*map(range, case.kernel))):
+        window = tuple(slice(t, t + (o - 1) * s + 1, s) for t, o, s in zip(taps, output, case.stride, strict=True))
+        weight = data.weights[(slice(None), channel, *taps)].reshape(1, -1, *[1] * case.rank)
+        terms.append(padded[(slice(None), slice(channel, channel + 1), *window)] * weight)
+    if data.bias is not None:
+        terms.append(np.broadcast_to(data.bias.reshape(1, -1, *[1] * case.rank), terms[0].shape))
+    total = np.zeros_like(terms[0])
+    for index in order:
+        total = total + terms[index]
+    assert total.dtype == np.float32
+    return total
+
+
+@every_real_case
+def test_the_error_bound_holds_for_every_order_of_a_float32_sum_and_not_for_another_pixel(case: Case) -> None:
+    data, how, terms = tensors(case), oracle.reading(case, case.pads), products(case)
+    exact, bound = oracle.convolve(case, data, how), oracle.error_bound(case, data, how, terms)
+    assert bound.shape == exact.shape
+    rng = np.random.default_rng(0)
+    orders = [np.arange(terms), np.arange(terms)[::-1], *(rng.permutation(terms) for _ in range(5))]
+    errors = [np.abs(summed(case, data, order) - exact) for order in orders]
+    assert all(np.all(error <= bound) for error in errors)
+    assert any(np.any(error > bound / 1000) for error in errors), "a bound this wide sees nothing"
+    shifted = data._replace(input=np.roll(data.input, 1, axis=-1))
+    assert np.any(np.abs(oracle.convolve(case, shifted, how) - exact) > bound)
+
+
+@every_real_case
+def test_the_error_bound_is_gamma_times_the_convolution_of_magnitudes(case: Case) -> None:
+    data, how, terms = tensors(case), oracle.reading(case, case.pads), products(case)
+    magnitudes = Data(abs(data.input), abs(data.weights), None if data.bias is None else abs(data.bias))
+    gamma = terms * 2.0**-24 / (1 - terms * 2.0**-24)
+    expected = gamma * np.array(slow_convolve(case, magnitudes, case.pads)) + terms * 2.0**-126
+    off = np.abs(oracle.error_bound(case, data, how, terms) - expected)
+    assert np.all(off <= expected * 2.0**-40)
+
+
+def test_a_float64_bound_allows_for_the_error_of_the_reference() -> None:
+    case = conv((9,), (3,), channels=5, data="normal", dtype="float64")
+    data, how = tensors(case), oracle.reading(case, case.pads)
+    single = oracle.error_bound(replace(case, dtype="float32"), data, how, 15)
+    double = oracle.error_bound(case, data, how, 15)
+    assert np.all(double < single * 2.0**-27)
+    assert np.all(double > single * 2.0**-29)
+    backwards = Data(data.input[:, ::-1].copy(), data.weights[:, ::-1].copy(), None)
+    assert np.all(np.abs(oracle.convolve(case, backwards, how) - oracle.convolve(case, data, how)) <= double)
+
+
+def test_a_reading_of_a_large_case_gathers_no_more_than_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = conv((40, 6), (3, 3), channels=4, filters=2)
+    monkeypatch.setattr(oracle, "CHUNK", 1000)
+    gathered = []
+    real = np.ndarray.__matmul__
+
+    class Watched(np.ndarray[Any, Any]):
+        def __matmul__(self, other: Any) -> Any:
+            gathered.append(other.size)
+            return real(np.asarray(self), other)
+
+    data = tensors(case)
+    watched = data._replace(weights=data.weights.view(Watched))
+    assert np.array_equal(oracle.convolve(case, watched, oracle.reading(case, case.pads)), answer(case))
+    assert max(gathered) <= 1000 and len(gathered) > 1
