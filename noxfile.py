@@ -1,9 +1,12 @@
-"""The sessions: conformance · gate · tests · lint · types · bench."""
+"""The sessions: conformance · gate · tests · lint · types · bench.
+
+Those that need every framework share one environment, ``.nox/frameworks``: installing it takes
+minutes and gigabytes.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -13,45 +16,47 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "tests", "gate"]
 
 CONSTRAINTS = ("-c", "constraints.txt")
-FRAMEWORKS = ".nox/frameworks"
-"""One environment for the sessions that need every framework: installing them takes minutes and gigabytes."""
-
+FRAMEWORKS = Path(".nox", "frameworks")
 CORE = ("torch", "tensorflow", "keras", "tf1", "onnxruntime", "onnx2keras", "onnx2keras-same")
 REQUIRED = [part for name in CORE for part in ("--require", name)]
 
 
-def install_frameworks(session: nox.Session, *groups: str) -> None:
-    session.install("-e", ".[all]", *CONSTRAINTS, *(part for name in groups for part in ("--group", name)))
+def in_frameworks(session: nox.Session, *command: str, success_codes: tuple[int, ...] = (0,)) -> None:
+    """Run ``python -m …`` in the environment that has every framework, made on first use."""
+    python = FRAMEWORKS / "bin" / "python"
+    if not python.exists():
+        session.run(sys.executable, "-m", "venv", str(FRAMEWORKS), external=True)
+    install = ("pip", "install", "-q", "-e", ".[all]", "--group", "tests", *CONSTRAINTS)
+    session.run(str(python), "-m", "pip", "install", "-q", "--upgrade", "pip>=25.1", external=True)
+    session.run(str(python), "-m", *install, external=True)
+    session.run(str(python), "-m", *command, external=True, success_codes=success_codes)
 
 
-@nox.session(venv_location=FRAMEWORKS)
+@nox.session(venv_backend="none")
 def conformance(session: nox.Session) -> None:
-    """Every case in every core runner → reports/latest/report.html."""
-    install_frameworks(session)
-    session.run("conformance", "run", *REQUIRED, *session.posargs)
+    """Every case in every core runner → reports/latest/report.html; arguments after -- go to the command."""
+    in_frameworks(session, "conformance", "run", *REQUIRED, *session.posargs)
 
 
-@nox.session(venv_location=FRAMEWORKS)
+@nox.session(venv_backend="none")
 def gate(session: nox.Session) -> None:
     """Exit 1 when anything differs from the expectations; a run folder after -- is judged as it is."""
-    install_frameworks(session)
-    folder = session.posargs[0] if session.posargs else "reports/gate"
-    if not session.posargs:
-        session.run("conformance", "run", *REQUIRED, "--out", folder, success_codes=[0, 1])
-    session.run("conformance", "gate", folder)
+    if session.posargs:
+        in_frameworks(session, "conformance", "gate", *session.posargs)
+    else:
+        in_frameworks(session, "conformance", "run", *REQUIRED, "--out", "reports/gate")
 
 
-@nox.session(venv_location=FRAMEWORKS)
+@nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """The project's own tests."""
-    install_frameworks(session, "tests")
-    session.run("pytest", *session.posargs)
+    in_frameworks(session, "pytest", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style."""
-    session.install("ruff", *CONSTRAINTS)
+    session.install("ruff==0.17.5")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
@@ -63,8 +68,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
 
 
-@nox.session(venv_location=FRAMEWORKS)
+@nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
     """Measure, side by side, and print ratios."""
-    install_frameworks(session)
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    in_frameworks(session, "benchmarks", *session.posargs)

@@ -203,10 +203,14 @@ def _words(message: str) -> str:
 def _atoms(jobs: Sequence[tuple[Facts, Record]]) -> dict[tuple[str, Any], int]:
     """Every simple predicate with the jobs that it reaches, as a bit set."""
     found: dict[tuple[str, Any], int] = {}
-    for number, (fact, _) in enumerate(jobs):
-        for name in USED:
-            for wanted in _wanted(fact[name]):
-                found[name, wanted] = found.get((name, wanted), 0) | 1 << number
+    for name in USED:
+        having: dict[str, tuple[Any, int]] = {}  # equal values, and the jobs that have them
+        for number, (fact, _) in enumerate(jobs):
+            value, bits = having.get(repr(fact[name]), (fact[name], 0))
+            having[repr(fact[name])] = value, bits | 1 << number
+        for wanted in dict.fromkeys(wanted for value, _ in having.values() for wanted in _wanted(value)):
+            test = expectations.predicate(name, wanted)
+            found[name, wanted] = sum(bits for value, bits in having.values() if test(value))
     return found
 
 

@@ -152,11 +152,12 @@ def _predicate(document: Document, path: tuple[Any, ...], name: str, wanted: Any
         raise document.error(f"{name}: {wanted!r}; allowed: a value, a comparison such as '>1', or a list of them", path)
     if name == "versions":
         return _versions(document, path, choices)
-    tests = [_one(name, choice) for choice in choices]
+    tests = [predicate(name, choice) for choice in choices]
     return lambda facts: any(test(facts[name]) for test in tests)
 
 
-def _one(name: str, wanted: Any) -> Callable[[Any], bool]:
+def predicate(name: str, wanted: Any) -> Callable[[Any], bool]:
+    """What tells whether one fact's value is as one value wants it."""
     if isinstance(wanted, bool):
         return lambda value: value is wanted
     comparison = _COMPARISON.match(wanted) if isinstance(wanted, str) else None

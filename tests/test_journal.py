@@ -194,16 +194,21 @@ def test_what_is_no_journal_is_an_error_at_its_line(tmp_path: Path, text: str, m
 
 
 def test_a_folder_without_a_journal_says_what_is_allowed(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no journal there .*; allowed: a folder that 'conformance run' wrote"):
+    with pytest.raises(InputError, match=r"no journal there .*; allowed: a folder that 'conformance run' wrote"):
         journal.read(tmp_path)
 
 
 def test_results_reach_the_disk_in_batches_and_on_the_way_out(tmp_path: Path) -> None:
     path = tmp_path / journal.NAME
-    with pytest.raises(RuntimeError), journal.Writer(path, {"planned": 9}) as writer:
-        assert len(path.read_text("utf-8").splitlines()) == 1
-        writer.result(journal.case_record(CASE), journal.result_record(judged()))
-        raise RuntimeError("the run breaks off")
+
+    def broken_off(writer: journal.Writer) -> None:
+        with writer:
+            assert len(path.read_text("utf-8").splitlines()) == 1
+            writer.result(journal.case_record(CASE), journal.result_record(judged()))
+            raise RuntimeError("the run breaks off")
+
+    with pytest.raises(RuntimeError, match="breaks off"):
+        broken_off(journal.Writer(path, {"planned": 9}))
     run = journal.read(tmp_path)
     assert (len(run.results), run.complete) == (1, False)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -114,7 +113,8 @@ def test_a_kernel_that_does_not_fit_has_a_shape_of_no_windows() -> None:
 
 @every_case
 def test_the_reference_is_pytorchs(case: Case) -> None:
-    torch = pytorch()
+    import torch
+
     data = tensors(case)
     flat = [amount for pair in reversed(case.pads) for amount in pair]
     found = getattr(torch.nn.functional, f"conv{case.rank}d")(
@@ -126,13 +126,6 @@ def test_the_reference_is_pytorchs(case: Case) -> None:
         groups=case.groups,
     )
     assert np.array_equal(found.numpy(), answer(case))
-
-
-def pytorch() -> ModuleType:
-    """PyTorch, loaded by the tests that ask for it."""
-    import torch
-
-    return torch
 
 
 def test_a_flipped_kernel_is_a_convolution_in_the_sense_of_mathematics() -> None:
@@ -147,7 +140,7 @@ def test_a_flipped_kernel_is_a_convolution_in_the_sense_of_mathematics() -> None
 def test_flip_and_swap_are_the_reversed_and_the_transposed_weights(rank: int) -> None:
     case = conv((5, 6, 4)[:rank], (3, 2, 4)[:rank], channels=2, filters=3, padding=((3, 3),) * rank)
     data = tensors(case)
-    reverse = data.weights[(..., *[slice(None, None, -1)] * rank)]
+    reverse = np.flip(data.weights, tuple(range(2, rank + 2)))
     flipped = oracle.convolve(case, data._replace(weights=reverse), oracle.reading(case, case.pads))
     assert np.array_equal(answer(case, flip=True), flipped)
     swapped = replace(case, kernel=case.kernel[::-1])
@@ -226,7 +219,8 @@ def summed(case: Case, data: Data, order: np.ndarray[Any, Any]) -> np.ndarray[An
     terms = []
     for channel, taps in product(range(case.channels), product(*map(range, case.kernel))):
         window = tuple(slice(t, t + (o - 1) * s + 1, s) for t, o, s in zip(taps, output, case.stride, strict=True))
-        weight = data.weights[(slice(None), channel, *taps)].reshape(1, -1, *[1] * case.rank)
+        column: tuple[Any, ...] = (slice(None), channel, *taps)
+        weight = data.weights[column].reshape(1, -1, *[1] * case.rank)
         terms.append(padded[(slice(None), slice(channel, channel + 1), *window)] * weight)
     if data.bias is not None:
         terms.append(np.broadcast_to(data.bias.reshape(1, -1, *[1] * case.rank), terms[0].shape))
@@ -286,4 +280,5 @@ def test_a_reading_of_a_large_case_gathers_no_more_than_a_chunk(monkeypatch: pyt
     data = tensors(case)
     watched = data._replace(weights=data.weights.view(Watched))
     assert np.array_equal(oracle.convolve(case, watched, oracle.reading(case, case.pads)), answer(case))
-    assert max(gathered) <= 1000 and len(gathered) > 1
+    assert max(gathered) <= 1000
+    assert len(gathered) > 1

@@ -137,5 +137,5 @@ def test_a_mark_outlives_the_one_who_wrote_it() -> None:
 
 
 def test_a_stage_that_is_none_is_refused(marks: tuple[PlaceMark, PlaceMark]) -> None:
-    with pytest.raises(ValueError, match="tuple.index"):
+    with pytest.raises(ValueError, match=r"tuple\.index"):
         marks[0].write(0, "sleep", 0.0)

@@ -1,0 +1,34 @@
+"""``python -m benchmarks [--quick]``: every ratio against its goal; exit status 1 where one is over."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from benchmarks import marginal, startup
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure side by side; print ratios.")
+    parser.add_argument("--quick", action="store_true", help="fewer jobs and repeats: minutes become a minute or two")
+    quick = parser.parse_args().quick
+    print(f"{'measured':<28} {'':>9}   {'against':<14} {'':>9}  {'ratio':>6} {'goal':>6}")
+    held = True
+    for benchmark in (startup, marginal):
+        for ratio in benchmark.ratios(quick):
+            held &= ratio.holds
+            mark = "pass" if ratio.holds else "OVER"
+            print(
+                f"{ratio.name:<28} {spell(ratio.seconds)}   {ratio.against:<14} {spell(ratio.floor)}"
+                f"  {ratio.value:5.2f}x {ratio.goal:5.2f}x  {mark}",
+                flush=True,
+            )
+    return 0 if held else 1
+
+
+def spell(seconds: float) -> str:
+    """Seconds in milliseconds."""
+    return f"{seconds * 1000:6.3f} ms" if seconds < 0.01 else f"{seconds * 1000:6.0f} ms"
+
+
+sys.exit(main())

@@ -1,0 +1,55 @@
+"""Whole processes timed in turn, and a ratio held against its goal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """What was measured over what it is measured against, both in seconds, and the most that it may be."""
+
+    name: str
+    seconds: float
+    against: str
+    floor: float
+    goal: float
+
+    @property
+    def value(self) -> float:
+        """How many times the floor."""
+        return self.seconds / self.floor
+
+    @property
+    def holds(self) -> bool:
+        """Whether the goal is met."""
+        return self.value <= self.goal
+
+
+def medians(commands: Mapping[str, Sequence[str]], repeats: int, environ: Mapping[str, str] | None = None) -> dict[str, float]:
+    """The median wall seconds of each command, arguments of this Python; they take turns, so that noise hits all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(repeats):
+        for name, arguments in commands.items():
+            seconds[name].append(once(arguments, environ or {}))
+    return {name: median(values) for name, values in seconds.items()}
+
+
+def once(arguments: Sequence[str], environ: Mapping[str, str]) -> float:
+    """The wall seconds of one process; what it printed is shown where it fails."""
+    command = [sys.executable, *arguments]
+    started = time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True)
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} exited with {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    return seconds

@@ -1,0 +1,24 @@
+"""How long commands take that run no case, against ``python -c "import numpy"``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.measure import Ratio, medians
+
+AGAINST = "import numpy"
+COMMANDS = {
+    AGAINST: ["-c", "import numpy"],
+    "--help": ["-m", "conformance", "--help"],
+    "explain": ["-m", "conformance", "explain", "--input", "6", "--kernel", "3", "--stride", "2", "--padding", "same"],
+    "list": ["-m", "conformance", "list"],
+}
+GOALS = {"--help": 1.0, "explain": 1.0, "list": 3.0}
+
+
+def ratios(quick: bool) -> Iterator[Ratio]:
+    """Each command's ratio."""
+    medians(COMMANDS, 1)  # what is compiled and cached once
+    seconds = medians(COMMANDS, 15 if quick else 31)
+    for name, goal in GOALS.items():
+        yield Ratio(f"conformance {name}", seconds[name], AGAINST, seconds[AGAINST], goal)
