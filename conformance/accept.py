@@ -78,7 +78,9 @@ class Change:
     def write(self, reason: str) -> None:
         """Write the file, the reason filled in."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(self.after.replace(json.dumps(PLACEHOLDER), json.dumps(reason, ensure_ascii=False)), "utf-8")
+        self.path.write_text(
+            self.after.replace(json.dumps(PLACEHOLDER), json.dumps(reason, ensure_ascii=False)), "utf-8"
+        )
 
 
 def accept(run: Run, folder: Path, names: Sequence[str] = ()) -> list[Change]:
@@ -174,7 +176,7 @@ def _rules(jobs: Sequence[tuple[Facts, Record]], kept: Sequence[Known]) -> Itera
                     covered[("mismatch", (cause,), "")] = covered.get(("mismatch", (cause,), ""), 0) | bit
         elif result["verdict"] in FAILURES:
             silent |= bit
-            ending = (result["verdict"], (), _words(result.get("failure", {}).get("message", "")))
+            ending: Ending = (result["verdict"], (), _words(result.get("failure", {}).get("message", "")))
             endings[ending] = endings.get(ending, 0) | bit
             if entries:
                 covered[ending] = covered.get(ending, 0) | bit
@@ -223,7 +225,7 @@ def _wanted(value: Any) -> Iterator[Any]:
         yield from (f">{bound}" for bound in range(1, min(max(value), 4)))
     elif isinstance(value, int) and not isinstance(value, bool):
         yield value
-        yield from (f">{bound}" for bound in range(0, min(value, 4)))
+        yield from (f">{bound}" for bound in range(min(value, 4)))
     else:
         yield value
         if isinstance(value, str) and "-" in value:
@@ -231,7 +233,9 @@ def _wanted(value: Any) -> Iterator[Any]:
             yield value.split("-", 1)[0] + "*"
 
 
-def _widest(atoms: Mapping[tuple[str, Any], int], good: int, missing: int, everything: int) -> tuple[dict[str, Any], int]:
+def _widest(
+    atoms: Mapping[tuple[str, Any], int], good: int, missing: int, everything: int
+) -> tuple[dict[str, Any], int]:
     """The conjunction of few facts that reaches the most of what is missing, and nothing outside ``good``."""
     bad = everything & ~good
     beam: list[tuple[tuple[tuple[str, Any], ...], int]] = [((), everything)]
@@ -264,7 +268,9 @@ def _entry(when: Mapping[str, Any], ending: Ending) -> str:
     """One entry's text."""
     verdict, causes, message = ending
     order = {name: number for number, name in enumerate(USED)}
-    facts_text = ", ".join(f"{name}: {_yaml(when[name])}" for name in sorted(when, key=lambda name: order.get(name, -1)))
+    facts_text = ", ".join(
+        f"{name}: {_yaml(when[name])}" for name in sorted(when, key=lambda name: order.get(name, -1))
+    )
     lines = [f"  - when: {{{facts_text}}}", f"    verdict: {verdict}"]
     if causes:
         lines.append(f"    causes: [{', '.join(causes)}]")
@@ -279,5 +285,3 @@ def _yaml(value: Any) -> str:
     if isinstance(value, str) and not re.fullmatch(r"[a-z][a-z0-9_-]*", value):
         return json.dumps(value)
     return json.dumps(value) if isinstance(value, bool) else str(value)
-
-

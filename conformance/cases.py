@@ -99,7 +99,8 @@ def _validate(document: Document) -> None:
 def _explain(document: Document, location: tuple[Any, ...], kind: str) -> tuple[tuple[int, int], InputError]:
     """One schema error as its position in the file and what to print."""
     model: Any = schema.CaseFile
-    value, path, description = document.data, (), "a mapping"
+    value, description = document.data, "a mapping"
+    path: tuple[Any, ...] = ()
     parents: tuple[Any, Any] = (None, None)
     field_path: tuple[Any, ...] = ()
     for part in location:
@@ -134,22 +135,22 @@ def _position(document: Document, path: tuple[Any, ...]) -> tuple[int, int]:
     return document.places.get(path, (1, 1))
 
 
-def _field(model: Any, name: str) -> tuple[str, type[BaseModel] | None]:
+def _field(model: Any, name: str) -> tuple[str, Any]:
     """A field's description, and the model inside it if it has one."""
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return "", None
     field = model.model_fields.get("schema_" if name == "schema" else name)
     if field is None:
         return "", None
-    inner = {
+    inner: dict[str, type[BaseModel]] = {
         "defaults": schema.CaseFields,
         "cases": schema.CaseEntry,
         "matrix": schema.MatrixFields,
         "exclude": schema.ExcludeFields,
         "expect": schema.ExpectFields,
         "data": schema.WrittenFields,
-    }.get(name)
-    return field.description or "", inner
+    }
+    return field.description or "", inner.get(name)
 
 
 def _names(model: Any) -> list[str]:
@@ -191,7 +192,9 @@ class _Entry:
         excludes: list[dict[str, Any]] = fixed.pop("exclude", None) or []
         count = prod(len(values) for values in matrix.values())
         if count > MATRIX_LIMIT:
-            raise self.document.error(f"a matrix of {count} cases; allowed: up to {MATRIX_LIMIT}", (*self.path, "matrix"))
+            raise self.document.error(
+                f"a matrix of {count} cases; allowed: up to {MATRIX_LIMIT}", (*self.path, "matrix")
+            )
         hits = [0] * len(excludes)
         for combination in product(*matrix.values()):
             values = self.normalised({**DEFAULTS, **fixed, **dict(zip(matrix, combination, strict=True))})
@@ -225,7 +228,9 @@ class _Entry:
         filters = fields.setdefault("filters", channels if fields["groups"] == "depthwise" else 1)
         if fields["groups"] == "depthwise":
             if filters % channels:
-                raise self.error(f"filters {filters} with groups depthwise; allowed: a multiple of channels ({channels})", "filters")
+                raise self.error(
+                    f"filters {filters} with groups depthwise; allowed: a multiple of channels ({channels})", "filters"
+                )
             fields["groups"] = channels
         return fields
 
@@ -246,7 +251,9 @@ class _Entry:
         if not isinstance(value, list):
             return (value,) * rank
         if len(value) != rank and strict:
-            raise self.error(f"{name}: {value}, {len(value)} numbers; allowed: one for each of the input's {rank} axes", name)
+            raise self.error(
+                f"{name}: {value}, {len(value)} numbers; allowed: one for each of the input's {rank} axes", name
+            )
         return tuple(value)
 
     def padding(self, value: Any, rank: int, strict: bool = True) -> Any:
@@ -256,7 +263,8 @@ class _Entry:
             return ((value, value),) * rank
         if len(value) != rank and strict:
             raise self.error(
-                f"padding: {value}, pads for {len(value)} axes; allowed: one [begin, end] for each of the input's {rank} axes",
+                f"padding: {value}, pads for {len(value)} axes; "
+                f"allowed: one [begin, end] for each of the input's {rank} axes",
                 "padding",
             )
         return tuple((begin, end) for begin, end in value)
@@ -306,7 +314,9 @@ class _Entry:
         if isinstance(value, list):
             return tuple(self.integers(item, field) for item in value)
         if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**15:
-            raise self.error(f"{field}: {_shown(value)}; allowed: nested lists of integers up to 32768", field.split(".")[0])
+            raise self.error(
+                f"{field}: {_shown(value)}; allowed: nested lists of integers up to 32768", field.split(".")[0]
+            )
         return value  # type: ignore[return-value]
 
     def expect(self, fields: dict[str, Any]) -> Expect:
@@ -328,7 +338,9 @@ class _Entry:
             raise self.error(f"padding: causal with rank {case.rank}; allowed: rank 1", "padding")
         for name in ("channels", "filters"):
             if getattr(case, name) % case.groups:
-                raise self.error(f"groups: {case.groups} with {getattr(case, name)} {name}; allowed: a divisor of {name}", "groups")
+                raise self.error(
+                    f"groups: {case.groups} with {getattr(case, name)} {name}; allowed: a divisor of {name}", "groups"
+                )
         for number, axis in enumerate(case.axes(case.pads)):
             if axis.output < 1:
                 raise self.error(
@@ -366,7 +378,10 @@ class _Entry:
         terms = prod(case.kernel) * (case.channels // case.groups) + case.bias
         exact = 2**11 if case.dtype == "float16" else 2**16
         if case.data == "lattice" and terms > exact:
-            raise self.error(f"{terms} products in one output of {case.dtype}; allowed: up to {exact}, so that sums are exact", "kernel")
+            raise self.error(
+                f"{terms} products in one output of {case.dtype}; allowed: up to {exact}, so that sums are exact",
+                "kernel",
+            )
 
     def check_expect(self, case: Case) -> None:
         """Hold what the source states against what the rules give; values are left to ``check_values``."""

@@ -76,7 +76,11 @@ def _selection(command: F) -> F:
 
 
 _runners = click.option(
-    "--runner", "runners", multiple=True, metavar="NAME[/VARIANT]", help="Only these (repeatable, globs, or module:Class)."
+    "--runner",
+    "runners",
+    multiple=True,
+    metavar="NAME[/VARIANT]",
+    help="Only these (repeatable, globs, or module:Class).",
 )
 _expectations = click.option(
     "--expectations",
@@ -88,16 +92,11 @@ _expectations = click.option(
 _no_color = click.option("--no-color", is_flag=True, help="Plain text.")
 
 
-class _Shard(click.ParamType):
-    name = "I/N"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        index, _, count = str(value).partition("/")
-        if index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
-            return int(index), int(count)
-        self.fail(f"{value!r}; allowed: I/N with 1 <= I <= N", param, ctx)
+def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
+    index, _, count = value.partition("/")
+    if index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
+        return int(index), int(count)
+    raise click.BadParameter(f"{value!r}; allowed: I/N with 1 <= I <= N", context, parameter)
 
 
 @commands.command()
@@ -105,14 +104,29 @@ class _Shard(click.ParamType):
 @_runners
 @click.option("--require", multiple=True, metavar="NAME", help="A runner that must be installed (repeatable).")
 @_expectations
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports/latest"), show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports/latest"), show_default=True
+)
 @click.option("--jobs", type=click.IntRange(min=1), default=None, help="Workers at a time (default: the cores).")
-@click.option("--shard", type=_Shard(), default=(1, 1), metavar="I/N", help="Only one of N parts.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="Seconds a job may take in a stage.")
-@click.option("--shuffle", type=int, default=None, metavar="SEED", help="Run in another order; the verdicts are the same.")
+@click.option("--shard", callback=_shard, default="1/1", metavar="I/N", help="Only one of N parts.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds a job may take in a stage.",
+)
+@click.option(
+    "--shuffle", type=int, default=None, metavar="SEED", help="Run in another order; the verdicts are the same."
+)
 @_no_color
 def run(
-    paths: tuple[Path, ...], runners: tuple[str, ...], folders: tuple[Path, ...], no_color: bool, jobs: int | None, **rest: Any
+    paths: tuple[Path, ...],
+    runners: tuple[str, ...],
+    folders: tuple[Path, ...],
+    no_color: bool,
+    jobs: int | None,
+    **rest: Any,
 ) -> int:
     """Run cases (files or folders; by default the packaged ones) and write a run folder."""
     from conformance import pipeline, settings
@@ -143,7 +157,13 @@ def gate(folder: Path, folders: tuple[Path, ...], no_color: bool) -> int:
 
 @commands.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--expectations", "target", type=click.Path(path_type=Path, file_okay=False), default=None, help="The folder to write to.")
+@click.option(
+    "--expectations",
+    "target",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="The folder to write to.",
+)
 @click.option("--runner", "runners", multiple=True, metavar="NAME", help="Only these runners (repeatable, globs).")
 @click.option("--reason", default="", help="The reason of new entries; asked for where it is not given.")
 @click.option("--dry-run", is_flag=True, help="Show what would change.")
@@ -174,7 +194,9 @@ def accept(folder: Path, target: Path | None, runners: tuple[str, ...], reason: 
 @_selection
 @_runners
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def list_(paths: tuple[Path, ...], expression: str, tags: tuple[str, ...], runners: tuple[str, ...], as_json: bool) -> int:
+def list_(
+    paths: tuple[Path, ...], expression: str, tags: tuple[str, ...], runners: tuple[str, ...], as_json: bool
+) -> int:
     """List cases, or with --runner the jobs that they give."""
     from conformance import listing
 
@@ -190,7 +212,9 @@ def list_(paths: tuple[Path, ...], expression: str, tags: tuple[str, ...], runne
 @click.option("--kernel", required=True, metavar="K[xK…]")
 @click.option("--stride", default="1", metavar="S[xS…]", show_default=True)
 @click.option("--dilation", default="1", metavar="D[xD…]", show_default=True)
-@click.option("--padding", required=True, metavar="PADDING", help="valid, same, same_lower, causal, fixed, 1, or 0.1x0.1")
+@click.option(
+    "--padding", required=True, metavar="PADDING", help="valid, same, same_lower, causal, fixed, 1, or 0.1x0.1"
+)
 def explain(**given: str) -> int:
     """Work out one padding: the arithmetic, a drawing, the spelling in each framework."""
     from conformance import explain as explaining

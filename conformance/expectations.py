@@ -149,7 +149,9 @@ def _predicate(document: Document, path: tuple[Any, ...], name: str, wanted: Any
     """
     choices = wanted if isinstance(wanted, list) else [wanted]
     if not choices or any(isinstance(choice, (list, dict)) or choice is None for choice in choices):
-        raise document.error(f"{name}: {wanted!r}; allowed: a value, a comparison such as '>1', or a list of them", path)
+        raise document.error(
+            f"{name}: {wanted!r}; allowed: a value, a comparison such as '>1', or a list of them", path
+        )
     if name == "versions":
         return _versions(document, path, choices)
     tests = [predicate(name, choice) for choice in choices]
@@ -192,7 +194,9 @@ def _versions(document: Document, path: tuple[Any, ...], choices: list[Any]) -> 
     try:
         requirements = [Requirement(str(choice)) for choice in choices]
     except InvalidRequirement as error:
-        raise document.error(f"versions: {choices!r}; allowed: packages with ranges, \"onnx2keras<0.0.26\"", path) from error
+        raise document.error(
+            f'versions: {choices!r}; allowed: packages with ranges, "onnx2keras<0.0.26"', path
+        ) from error
     return lambda facts: all(
         requirement.name in facts["versions"]
         and requirement.specifier.contains(facts["versions"][requirement.name], prereleases=True)

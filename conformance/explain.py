@@ -96,9 +96,7 @@ def arithmetic(rule: str, axis: Axis) -> list[str]:
         rest = axis.size % axis.stride
         total = same_total(axis.size, axis.kernel, axis.stride, axis.dilation)
         if rest:
-            lines.append(
-                f"  {axis.size} mod {axis.stride} = {rest}: total = max({axis.extent} - {rest}, 0) = {total}"
-            )
+            lines.append(f"  {axis.size} mod {axis.stride} = {rest}: total = max({axis.extent} - {rest}, 0) = {total}")
         else:
             lines.append(
                 f"  {axis.size} mod {axis.stride} = 0: total = max({axis.extent} - {axis.stride}, 0) = {total}"

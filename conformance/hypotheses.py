@@ -79,11 +79,14 @@ def paddings(case: Case, spelling: Spelling, stride: Sizes, dilation: Sizes, swa
 
 
 def amounts(case: Case, faithful: Reading, output: Sizes) -> Iterator[Pads]:
-    """Every begin pad up to the window's extent that an output of this size leaves room for."""
+    """Every begin pad, from a crop of less than a stride up to the window's extent, and the end that is left.
+
+    The end pad is what an output of this size needs.
+    """
     choices = []
     for axis, size in zip(faithful.axes(case), output, strict=True):
         need = (size - 1) * axis.stride + axis.extent - axis.size
-        choices.append([(begin, max(need - begin, 0)) for begin in range(axis.extent + 1)])
+        choices.append([(begin, max(need - begin, 0)) for begin in range(1 - axis.stride, axis.extent + 1)])
     yield from product(*choices)
 
 
@@ -97,8 +100,10 @@ def hypotheses(case: Case, spelling: Spelling, output: Sizes) -> Iterator[Hypoth
         yield Hypothesis((), faithful)
     readings: dict[int, list[Hypothesis]] = {count: [] for count in range(5)}
     for causes, changed in _changes(case, faithful):
-        named = [((), pads) for pads in _unnamed(case, spelling, changed)]
-        named += [((cause,), pads) for cause, pads in paddings(case, spelling, changed.stride, changed.dilation, changed.swap)]
+        named: list[tuple[tuple[str, ...], Pads]] = [((), pads) for pads in _unnamed(case, spelling, changed)]
+        named += [
+            ((cause,), pads) for cause, pads in paddings(case, spelling, changed.stride, changed.dilation, changed.swap)
+        ]
         for padding_causes, pads in named:
             how = replace(changed, pads=pads)
             if how != faithful and len(causes) + len(padding_causes) in readings and _fits(case, how, output):

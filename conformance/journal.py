@@ -175,7 +175,9 @@ def read(folder: Path) -> Run:
     try:
         text = path.read_text("utf-8", errors="replace")
     except OSError as error:
-        raise InputError(f"no journal there ({error.strerror}); allowed: a folder that 'conformance run' wrote", str(path)) from error
+        raise InputError(
+            f"no journal there ({error.strerror}); allowed: a folder that 'conformance run' wrote", str(path)
+        ) from error
     run: Run | None = None
     seen: set[tuple[str, str, str]] = set()
     for number, record in _records(text, path):

@@ -8,7 +8,7 @@ tolerance to tune (NUMERICS.md).
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -80,10 +80,11 @@ class Truth:
     def reproduces(self, how: Reading, output: Array) -> bool:
         """Whether a reading gives this very output; the first channel is looked at first."""
         small, data = self._first_channel
-        if not how.bias_last and not agrees(output[:1, :1], *self._compute(small, data, replace(how, interleave=False))):
+        if not how.bias_last and not agrees(
+            output[:1, :1], *self._compute(small, data, replace(how, interleave=False))
+        ):
             return False
         return agrees(output, *self._compute(self.case, self.data, how))
-
 
     def relaid(self) -> Truth | None:
         """The case of whoever takes channels-last data for channels first; None where that has no meaning."""
@@ -268,8 +269,11 @@ def sample(output: Array, reference: Reference, where: Difference | None) -> dic
     first = where.first if where else (0,) * reference.ndim
     kept = min(reference.ndim - 2, 2)
     lead, last = first[:-kept], first[-kept:]
-    start = [max(min(place - SAMPLE // 2, size - SAMPLE), 0) for place, size in zip(last, reference.shape[-kept:], strict=True)]
-    part = (*lead, *(slice(begin, begin + SAMPLE) for begin in start))
+    start = [
+        max(min(place - SAMPLE // 2, size - SAMPLE), 0)
+        for place, size in zip(last, reference.shape[-kept:], strict=True)
+    ]
+    part: tuple[Any, ...] = (*lead, *(slice(begin, begin + SAMPLE) for begin in start))
     return {
         **shapes,
         "lead": list(lead),

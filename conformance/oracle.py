@@ -144,14 +144,17 @@ def _convolve_phased(case: Case, data: Data, how: Reading) -> Reference:
 
 
 def _pad(tensor: NDArray[np.generic], over: tuple[Axis, ...]) -> Reference:
-    """The input in float64 inside zeros, as far as any window reads."""
+    """The input in float64 inside zeros, as far as any window reads; a negative begin pad crops."""
     need = [(axis.output - 1) * axis.stride + axis.extent for axis in over]
     padded = np.zeros((*tensor.shape[:2], *need))
-    inside = tuple(
-        slice(axis.begin, min(axis.begin + axis.size, size)) for axis, size in zip(over, need, strict=True)
-    )
-    source = tuple(slice(0, max(part.stop - part.start, 0)) for part in inside)
-    padded[(slice(None), slice(None), *inside)] = tensor[(slice(None), slice(None), *source)]
+    target, source = [slice(None)] * 2, [slice(None)] * 2
+    for axis, size in zip(over, need, strict=True):
+        crop = max(-axis.begin, 0)
+        start = min(max(axis.begin, 0), size)
+        count = max(min(axis.size - crop, size - start), 0)
+        target.append(slice(start, start + count))
+        source.append(slice(crop, crop + count))
+    padded[tuple(target)] = tensor[tuple(source)]
     return padded
 
 
@@ -162,7 +165,7 @@ def error_bound(case: Case, data: Data, how: Reading, terms: int) -> Reference:
     judged by a reference that errs as much, so its bound is doubled.
     """
     unit, tiny = {"float32": (2.0**-24, 2.0**-126), "float64": (2.0**-53, 2.0**-1022)}[case.dtype]
-    magnitude = convolve(case, Data(*(None if part is None else np.abs(part) for part in data)), how)  # type: ignore[arg-type]
+    magnitude = convolve(case, data.map(np.abs), how)
     gamma = terms * unit / (1 - terms * unit)
     bound = gamma * magnitude + terms * tiny
     return bound * 2 if case.dtype == "float64" else bound

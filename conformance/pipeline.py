@@ -14,24 +14,24 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
 
-from conformance import __version__, expectations, gate, journal, packaged  # noqa: E402
-from conformance import cases as case_files  # noqa: E402
-from conformance import plan as planning  # noqa: E402
-from conformance.domain.case import Case  # noqa: E402
-from conformance.domain.records import Job, Judged, Outcome  # noqa: E402
-from conformance.errors import NothingSelectedError  # noqa: E402
-from conformance.execute.local import Deadlines, LocalEngine  # noqa: E402
-from conformance.expectations import Known  # noqa: E402
-from conformance.gate import Gate  # noqa: E402
-from conformance.journal import Record, Run  # noqa: E402
-from conformance.judge import Judge  # noqa: E402
-from conformance.plan import Selection  # noqa: E402
+from conformance import __version__, expectations, gate, journal, packaged
+from conformance import cases as case_files
+from conformance import plan as planning
+from conformance.domain.case import Case
+from conformance.domain.records import Job, Judged, Outcome
+from conformance.errors import NothingSelectedError
+from conformance.execute.local import Deadlines, LocalEngine
+from conformance.expectations import Known
+from conformance.gate import Gate
+from conformance.journal import Record, Run
+from conformance.judge import Judge
+from conformance.plan import Selection
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
         "planned": len(jobs),
         "version": __version__,
         "cases": packaged.case_set_version(),
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "platform": platform_name(),
         "selection": {
             "paths": [case_files.shown_path(path) for path in options.paths],
@@ -192,7 +192,7 @@ def platform_name() -> str:
 
 def today() -> str:
     """The date, as expectations write it."""
-    return datetime.now(timezone.utc).date().isoformat()
+    return datetime.now(UTC).date().isoformat()
 
 
 def list_cases(options: Options) -> list[Case]:

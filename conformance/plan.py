@@ -134,7 +134,5 @@ def select_cases(cases: Sequence[Case], expression: str = "", tags: Sequence[str
     """
     matches = compile_expression(expression) if expression else None
     return [
-        case
-        for case in cases
-        if (matches is None or matches(case.id)) and (not tags or set(tags) & set(case.tags))
+        case for case in cases if (matches is None or matches(case.id)) and (not tags or set(tags) & set(case.tags))
     ]

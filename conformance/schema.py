@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for some reads every installed package
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr  # noqa: E402
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 Size = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
 Amount = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]
@@ -43,19 +43,25 @@ class ExpectFields(_Strict):
     """What the source states; held against the reference, a contradiction is an error of the case."""
 
     output: list[Size] | None = Field(None, description="spatial output sizes, a list of one for each axis")
-    pads: PadPairs | None = Field(None, description="the pads that the padding resolves to, one [begin, end] for each axis")
+    pads: PadPairs | None = Field(
+        None, description="the pads that the padding resolves to, one [begin, end] for each axis"
+    )
     windows: list[list[StrictInt]] | None = Field(
         None, description="the input index at which each window starts, one list of integers for each axis"
     )
     parameters: Size | None = Field(None, description="the number of weights and biases, an integer")
-    values: Numbers | None = Field(None, description="the output written out, shape N O spatial…, nested lists of integers")
+    values: Numbers | None = Field(
+        None, description="the output written out, shape N O spatial…, nested lists of integers"
+    )
 
 
 class CaseFields(_Strict):
     """What a case, and a file's ``defaults``, can say."""
 
     op: Literal["conv"] | None = Field(None, description="conv")
-    input: PerAxis | None = Field(None, description="spatial sizes: an integer from 1 up (rank 1), or a list of one to three")
+    input: PerAxis | None = Field(
+        None, description="spatial sizes: an integer from 1 up (rank 1), or a list of one to three"
+    )
     batch: Size | None = Field(None, description="an integer from 1 up (default 1)")
     channels: Size | None = Field(None, description="an integer from 1 up (default 1)")
     filters: Size | None = Field(None, description="an integer from 1 up (default 1)")
@@ -73,7 +79,9 @@ class CaseFields(_Strict):
     data: Literal["lattice", "normal"] | WrittenFields | None = Field(
         None, description="lattice, normal, or {input: …, weights: …} written out (default lattice)"
     )
-    seed: Annotated[StrictInt, Field(ge=0, le=2**31 - 1)] | None = Field(None, description="an integer from 0 up (default 0)")
+    seed: Annotated[StrictInt, Field(ge=0, le=2**31 - 1)] | None = Field(
+        None, description="an integer from 0 up (default 0)"
+    )
     expect: ExpectFields | None = Field(
         None, description="what the source states: output, pads, windows, parameters, values"
     )
@@ -105,7 +113,9 @@ class MatrixFields(_Strict):
     dtype: list[Literal["float32", "float64", "float16"]] | None = Field(
         None, min_length=1, description="a list of float32, float64 and float16"
     )
-    data: list[Literal["lattice", "normal"]] | None = Field(None, min_length=1, description="a list of lattice and normal")
+    data: list[Literal["lattice", "normal"]] | None = Field(
+        None, min_length=1, description="a list of lattice and normal"
+    )
     seed: list[Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]] | None = Field(
         None, min_length=1, description="a list of integers from 0 up"
     )
@@ -149,7 +159,9 @@ class CaseFile(_Strict):
     schema_: Literal[1] = Field(alias="schema", description="1")
     title: Annotated[StrictStr, Field(min_length=1)] = Field(description="text: what the file is about")
     source: StrictStr | None = Field(None, description="text: where the facts come from")
-    defaults: CaseFields | None = Field(None, description="fields that every case of the file has unless it says otherwise")
+    defaults: CaseFields | None = Field(
+        None, description="fields that every case of the file has unless it says otherwise"
+    )
     cases: Annotated[list[CaseEntry], Field(min_length=1)] = Field(description="a list of cases, each with a name")
 
 

@@ -28,6 +28,8 @@ def _configured() -> tuple[Path, ...]:
         value = table.get("expectations", [])
         names = [value] if isinstance(value, str) else value
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise InputError(f"tool.conformance.expectations: {value!r}; allowed: a folder, or a list of them", str(file))
+            raise InputError(
+                f"tool.conformance.expectations: {value!r}; allowed: a folder, or a list of them", str(file)
+            )
         return tuple(folder / name for name in names)
     return ()

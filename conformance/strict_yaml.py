@@ -107,9 +107,12 @@ class _Builder:
             raise self.error(f"alias '*{event.anchor}'; allowed: values written out (use matrix or defaults)", place)
         elif isinstance(event, yaml.NodeEvent):
             if event.anchor is not None:
-                raise self.error(f"anchor '&{event.anchor}'; allowed: values written out (use matrix or defaults)", place)
-            if event.tag is not None:
-                raise self.error(f"tag '{event.tag}'; allowed: plain values without tags", place)
+                raise self.error(
+                    f"anchor '&{event.anchor}'; allowed: values written out (use matrix or defaults)", place
+                )
+            tag = getattr(event, "tag", None)
+            if tag is not None:
+                raise self.error(f"tag '{tag}'; allowed: plain values without tags", place)
             self.node(event, place)
         elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
             self.stack.pop()

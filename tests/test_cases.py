@@ -131,6 +131,21 @@ def test_exclude_drops_what_matches_with_scalars_as_one_per_axis(
     assert [case.id.removeprefix("topic/f/") for case in load_entry(text)] == left
 
 
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        ("{kernel: [3, 3]}", ["6-k1", "6-k3", "6x6-k1"]),
+        ("{padding: [[1, 1], [1, 1]], kernel: 1}", ["6-k1", "6-k3", "6x6-k3"]),
+        ("{input: [6], kernel: 3}", ["6-k1", "6x6-k1", "6x6-k3"]),
+    ],
+    ids=str,
+)
+def test_exclude_of_one_rank_leaves_the_other_rank_alone(load_entry: Load, exclude: str, left: list[str]) -> None:
+    matrix = "{input: [[6], [6, 6]], kernel: [1, 3]}"
+    text = f"name: '{{input}}-k{{kernel}}'; padding: 1; matrix: {matrix}; exclude: [{exclude}]"
+    assert [case.id.removeprefix("topic/f/") for case in load_entry(text)] == left
+
+
 def test_an_excluded_combination_need_not_be_possible(load_entry: Load) -> None:
     matrix = "{kernel: [3, 9], padding: [valid, same]}"
     found = load_entry(f"name: 'k{{kernel}}-{{padding}}'; matrix: {matrix}; exclude: [{{kernel: 9, padding: valid}}]")

@@ -224,12 +224,12 @@ def test_the_same_bytes_in_another_shape_are_judged_anew() -> None:
 
 def test_the_same_output_of_a_variant_that_declares_other_pads_is_judged_anew() -> None:
     case = conv((6,), (3,), stride=(2,), padding=((1, 1),))
-    output = Outcome("completed", output_of(case, pads=((0, 1),)))
+    right, wrong = (Outcome("completed", output_of(case, pads=((0, 1),), flip=flip)) for flip in (False, True))
+    asked, other = (Job(case, "fake", "v", Spelling(pads, "f(x)")) for pads in (((1, 1),), ((0, 1),)))
     veteran = Judge()
-    kinds = [
-        veteran.judge(Job(case, "fake", "v", Spelling(pads, "f(x)")), output).kind for pads in (((1, 1),), ((0, 1),))
-    ]
-    assert kinds == ["mismatch", "hazard"]
+    assert [veteran.judge(job, right).kind for job in (asked, other)] == ["mismatch", "hazard"]
+    assert set(veteran.judge(asked, wrong).causes) == {"same-for-explicit", "kernel-flipped"}
+    assert veteran.judge(other, wrong).causes == ("kernel-flipped",)
 
 
 def test_the_sample_holds_sixteen_by_sixteen_numbers_around_the_first_difference() -> None:

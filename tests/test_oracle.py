@@ -224,7 +224,7 @@ def summed(case: Case, data: Data, order: np.ndarray[Any, Any]) -> np.ndarray[An
         terms.append(padded[(slice(None), slice(channel, channel + 1), *window)] * weight)
     if data.bias is not None:
         terms.append(np.broadcast_to(data.bias.reshape(1, -1, *[1] * case.rank), terms[0].shape))
-    total = np.zeros_like(terms[0])
+    total: np.ndarray[Any, Any] = np.zeros_like(terms[0])
     for index in order:
         total = total + terms[index]
     assert total.dtype == np.float32

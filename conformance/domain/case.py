@@ -92,7 +92,7 @@ class Case:
         return geometry.pads_by_rule(rule, self.input, self.kernel, self.stride, self.dilation)
 
     def axes(self, pads: Pads) -> Tuple[Axis, ...]:
-        """This case's axes under some pads."""
+        """The axes of this case under some pads."""
         return geometry.axes(self.input, self.kernel, self.stride, self.dilation, pads)
 
     def output(self, pads: Pads) -> Sizes:

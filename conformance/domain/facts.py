@@ -34,10 +34,11 @@ FACTS = {
     "agrees_with": "the rules that read the same elements",
     "undilated_differs_from": "the rules that read other elements once dilation is taken for 1",
     "first_dilation_differs_from": "the rules that read other elements once the first axis' dilation is taken for all",
+    "same_leaves": "elements at the end of an axis that SAME's windows never reach, the most on any axis",
     "undilated_odd": "whether same and same_lower read other elements once dilation is taken for 1",
     "first_dilation": "the first axis' dilation",
     "length_fits_channels": "whether the first axis' size could be taken for the number of channels",
-    "width_is_filters": "the paddings (asked, valid, same) with which the output's last axis is as long as it has channels",
+    "width_is_filters": "the paddings (asked, valid, same) with which the output is as wide as it has channels",
     "dtype": "element type",
     "data": "lattice, normal or written",
     "tags": "the case's tags",
@@ -83,6 +84,7 @@ def facts(case: Mapping[str, Any]) -> Dict[str, Any]:
         agrees_with=agrees,
         undilated_differs_from=[rule for rule in RULES if rule not in undilated],
         first_dilation_differs_from=[rule for rule in RULES if rule not in by_first],
+        same_leaves=max(max(axis.size - axis.starts[-1] - axis.extent, 0) for axis in same),
         undilated_odd=not same_elements(
             *(axes(size, kernel, stride, ones, pads_by_rule(rule, size, kernel, stride, ones)) for rule in RULES[1:3])
         ),

@@ -13,7 +13,7 @@ valid      0, 0, 0                                                              
 same       ``max(extent - stride, 0)`` if ``size % stride == 0`` else                   TensorFlow ``SAME``,
            ``max(extent - size % stride, 0)``; begin ``total // 2``, end the rest       ONNX ``SAME_UPPER``
 same_lower the same total; end ``total // 2``, begin the rest                           ONNX ``SAME_LOWER``
-causal     ``extent - 1``, all of it at the beginning                                   Keras ``Conv1D(padding="causal")``
+causal     ``extent - 1``, all of it at the beginning                                   Keras ``Conv1D``'s ``causal``
 fixed      ``extent - 1``; begin ``total // 2``, end the rest, whatever the size        TensorFlow's official ResNet
 symmetric  ``dilation * (kernel - 1) // 2`` on both sides (a habit, never asked for)    PyTorch and Caffe users
 ========== ============================================================================ ===========
@@ -60,10 +60,7 @@ class Axis:
     def reads(self) -> List[List[Optional[int]]]:
         """The sampling map: for each window, the input index each tap reads, None for padding."""
         return [
-            [
-                place if 0 <= place < self.size else None
-                for place in range(start, start + self.extent, self.dilation)
-            ]
+            [place if 0 <= place < self.size else None for place in range(start, start + self.extent, self.dilation)]
             for start in self.starts
         ]
 
@@ -150,10 +147,7 @@ def pads_by_rule(rule: str, size: Sizes, kernel: Sizes, stride: Sizes, dilation:
 
 def axes(size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes, pads: Pads) -> Tuple[Axis, ...]:
     """One ``Axis`` for each spatial axis, from per-axis numbers."""
-    return tuple(
-        Axis(n, k, s, d, begin, end)
-        for n, k, s, d, (begin, end) in zip(size, kernel, stride, dilation, pads)
-    )
+    return tuple(Axis(n, k, s, d, begin, end) for n, k, s, d, (begin, end) in zip(size, kernel, stride, dilation, pads))
 
 
 def canonical(over: Sequence[Axis]) -> Pads:
@@ -163,4 +157,7 @@ def canonical(over: Sequence[Axis]) -> Pads:
 
 def same_elements(left: Sequence[Axis], right: Sequence[Axis]) -> bool:
     """Whether two geometries over one input have as many windows, and each reads the same elements."""
-    return all(a.output == b.output and (a.starts == b.starts and a.dilation == b.dilation or a.reads() == b.reads()) for a, b in zip(left, right))
+    return all(
+        a.output == b.output and ((a.starts == b.starts and a.dilation == b.dilation) or a.reads() == b.reads())
+        for a, b in zip(left, right)
+    )

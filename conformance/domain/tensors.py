@@ -6,7 +6,7 @@ generator (SplitMix64 of a stream's name and a position), whose integers are exa
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional, Tuple
+from typing import Any, Callable, NamedTuple, Optional, Tuple
 from zlib import crc32
 
 import numpy as np
@@ -30,6 +30,10 @@ class Data(NamedTuple):
     input: Array
     weights: Array
     bias: Optional[Array]
+
+    def map(self, function: Callable[[Array], Array]) -> Data:
+        """The tensors that a function makes of these."""
+        return Data(function(self.input), function(self.weights), None if self.bias is None else function(self.bias))
 
 
 def products(case: Case) -> int:
@@ -55,31 +59,26 @@ def tensors(case: Case) -> Data:
     ``lattice``: integers, none of them zero, so that padding never looks like an element.
     ``normal``: a sum of twelve uniforms, mean 0 and variance 1.
     """
+    bias_shape = (case.filters,) if case.bias else None
     if isinstance(case.data, Written):
         bias = np.arange(1, case.filters + 1) if case.bias else None
-        parts = (np.array(case.data.input), np.array(case.data.weights), bias)
+        made = Data(np.array(case.data.input), np.array(case.data.weights), bias)
     elif case.data == "lattice":
         limits = lattice_limits(products(case), case.dtype)
         if limits is None:
             raise ValueError(f"{case.id}: {products(case)} products are not exact in {case.dtype}")
-        parts = tuple(
-            _lattice(role, case.seed, shape, limit) if shape else None
-            for role, shape, limit in (
-                ("input", case.input_shape, limits[0]),
-                ("weights", case.weight_shape, limits[1]),
-                ("bias", (case.filters,) if case.bias else None, limits[1]),
-            )
+        made = Data(
+            _lattice("input", case.seed, case.input_shape, limits[0]),
+            _lattice("weights", case.seed, case.weight_shape, limits[1]),
+            _lattice("bias", case.seed, bias_shape, limits[1]) if bias_shape else None,
         )
     else:
-        parts = tuple(
-            _normal(role, case.seed, shape) if shape else None
-            for role, shape in (
-                ("input", case.input_shape),
-                ("weights", case.weight_shape),
-                ("bias", (case.filters,) if case.bias else None),
-            )
+        made = Data(
+            _normal("input", case.seed, case.input_shape),
+            _normal("weights", case.seed, case.weight_shape),
+            _normal("bias", case.seed, bias_shape) if bias_shape else None,
         )
-    return Data(*(None if part is None else np.ascontiguousarray(part, case.dtype) for part in parts))
+    return made.map(lambda part: np.ascontiguousarray(part, case.dtype))
 
 
 def _hashes(stream: str, seed: int, count: int) -> NDArray[np.uint64]:
@@ -88,7 +87,7 @@ def _hashes(stream: str, seed: int, count: int) -> NDArray[np.uint64]:
     z = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(origin)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))  # type: ignore[no-any-return]
+    return z ^ (z >> np.uint64(31))
 
 
 def _lattice(role: str, seed: int, shape: Sizes, limit: int) -> Array:

@@ -71,7 +71,9 @@ class Lane:
 class LocalEngine:
     """Runs jobs in up to ``slots`` workers at a time."""
 
-    def __init__(self, runners: Mapping[str, tuple[str, Runner]], slots: int = 0, deadlines: Deadlines = Deadlines()) -> None:
+    def __init__(
+        self, runners: Mapping[str, tuple[str, Runner]], slots: int = 0, deadlines: Deadlines = Deadlines()
+    ) -> None:
         self.lanes = {name: Lane(runner, spec) for name, (spec, runner) in runners.items()}
         self.slots = slots or len(os.sched_getaffinity(0))
         self.deadlines = deadlines
@@ -93,7 +95,7 @@ class LocalEngine:
                 self._start_workers()
                 if not self._workers:
                     return
-                for key, events in self._selector.select(timeout=0.2):
+                for key, _ in self._selector.select(timeout=0.2):
                     worker, channel = key.data
                     if worker not in self._workers:
                         continue

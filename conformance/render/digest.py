@@ -186,7 +186,7 @@ def digest(run: Run) -> Digest:
         verdict, gate, runner = result["verdict"], result["gate"], result["runner"]
         verdicts[verdict] += 1
         gates[gate] += 1
-        by_variant.setdefault((runner, result["variant"]), Counter())[verdict] += 1
+        by_variant.setdefault((printable(runner), printable(result["variant"])), Counter())[verdict] += 1
         if verdict != "match" or gate != "ok":
             notable.append(Job(run.case_of(result), result, runner in controls, explain(result)))
     worst = tuple(sorted(notable, key=importance))
@@ -246,7 +246,7 @@ def differing(result: Mapping[str, object]) -> str:
     if where := record.get("difference"):
         return (
             f"expected {number(where['expected'])}, got {number(where['got'])} at {list(where['first'])}; "
-            f"{where['wrong']:,} of {where['total']:,} elements differ"
+            f"{where['wrong']:,} of {where['total']:,} elements differ, by up to {number(where['largest'])}"
         )
     sample = record.get("sample") or {}
     expected, got = sample.get("expected_shape", []), sample.get("got_shape", [])
@@ -319,17 +319,17 @@ def _findings(worst: Iterable[Job]) -> Iterator[Finding]:
 
 def _runners(run: Run, by_variant: Iterable[tuple[str, str]]) -> Iterator[Runner]:
     """The runners in the header's order, with the variants that have results."""
-    headers: dict[str, Record] = run.header.get("runners", {})
+    headers: dict[str, Record] = {printable(name): about for name, about in run.header.get("runners", {}).items()}
     found: dict[str, list[str]] = {name: [] for name in headers}
     for runner, variant in by_variant:
         found.setdefault(runner, []).append(variant)
     for name, variants in found.items():
         about = headers.get(name, {})
-        order = dict.fromkeys([*about.get("variants", ()), *variants])
+        order = dict.fromkeys([*map(printable, about.get("variants", ())), *variants])
         packages = about.get("packages", {}).items()
         yield Runner(
-            name=printable(name),
+            name=name,
             packages=tuple((printable(package), printable(version)) for package, version in packages),
-            control=printable(about.get("control", "")),
-            variants=tuple(printable(variant) for variant in order if variant in variants),
+            control=printable(about.get("control") or ""),
+            variants=tuple(variant for variant in order if variant in variants),
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -104,7 +105,7 @@ class Values:
 
     def intern(self, value: Any) -> int:
         """The number of a value; empty ones are nothing."""
-        if value in (None, "", [], (), False):
+        if value is None or value is False or value in ("", [], ()):
             return 0
         value = _clean(value)
         key = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -127,6 +128,8 @@ def _clean(value: Any) -> Any:
         return printable(value)
     if isinstance(value, Mapping):
         return {printable(name): _clean(item) for name, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     return [_clean(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 

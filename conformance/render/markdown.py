@@ -101,7 +101,7 @@ def escape(text: str, limit: int = 200) -> str:
     """Text from outside as Markdown that shows it literally, on one line."""
     shown = html.escape(one_line(text, limit), quote=False)
     shown = re.sub(r"([\\`*_{}\[\]()#+!|~$-])", r"\\\1", shown)
-    return re.sub(r"(@|://|www(?=\.))", "\\1\u200b", shown)  # neither a mention nor a link
+    return re.sub(r"@|:(?=//)|www(?=\.)", "\\g<0>\u200b", shown)  # neither a mention nor a link
 
 
 def code(text: str) -> str:

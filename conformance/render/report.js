@@ -6,8 +6,8 @@
   const $ = (id) => document.getElementById(id);
   const HOLDING = ["ok", "known", "new"];
   const FAILING = ["mismatch", "crash", "timeout", "error", "unsupported", "not_run"];
-  const ROWS = 150; // table rows and list entries that are added at a time
-  const LIST = 100;
+  const ROWS = 60; // table rows that are added at a time
+  const LIST = 60; // list entries that are added at a time
 
   // ---------------------------------------------------------------- records
 
@@ -154,7 +154,7 @@
       el("thead", {},
         el("tr", {}, el("th", { scope: "col", rowspan: 2, class: "corner" }, "case"),
           ...runners.map((it) => el("th", { scope: "colgroup", colspan: it.count, title: it.control || null }, it.runner, it.control ? el("span", { class: "control" }, "negative control") : ""))),
-        el("tr", {}, ...used.map((column) => el("th", { scope: "col", class: "variant" }, el("span", {}, column.variant))))),
+        el("tr", {}, ...used.map((column) => el("th", { scope: "col", class: "variant" }, ...column.variant.split(/(?<=[-_])/).flatMap((part) => [part, el("wbr")]))))),
       body);
     $("frame").replaceChildren(used.length ? table : el("p", { class: "hint" }, "No job matches this filter."));
     $("frame").scrollTop = 0;
@@ -404,7 +404,7 @@
       const other = (job.alternatives || []).map((causes) => causes.join(" + ")).join("; ");
       parts.push(...section(job.causes.length > 1 ? "Causes" : "Cause",
         el("ul", {}, ...job.causes.map((cause) => el("li", {}, el("b", {}, cause), data.causes[cause] ? `: ${data.causes[cause]}` : ""))),
-        job.evidence ? el("p", {}, job.evidence) : "",
+        job.evidence && !sentence(job).includes(job.evidence) ? el("p", {}, job.evidence) : "",
         other ? el("p", {}, `As good an explanation: ${other}`) : "",
         job.tried ? el("p", { class: "dim" }, `${job.tried} hypothes${job.tried === 1 ? "is" : "es"} tried`) : ""));
     }

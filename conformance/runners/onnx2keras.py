@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Tuple
 
 from conformance.runners.keras import STRIDED_DILATION
 from conformance.runners.onnx_models import Converter
@@ -20,7 +20,7 @@ class Onnx2Keras(Converter):
     distributions = ("onnx2keras", "onnx", "keras", "tensorflow", "torch")
     extra = "onnx2keras"
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    models = ("pads", "auto_pad", "torch-export", "torch-export-dynamo")
+    models: Tuple[str, ...] = ("pads", "auto_pad", "torch-export", "torch-export-dynamo")
     refusals = (STRIDED_DILATION,)
     options = {"": {}, "change-ordering": {"change_ordering": True}}
 

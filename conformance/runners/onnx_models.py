@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 from conformance.domain.case import Case
@@ -149,13 +149,13 @@ def single_node(part: Any, case: Case, weights: Weights) -> Any:
     return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
 
-@lru_cache(maxsize=None)
+@cache
 def element_type(dtype: str) -> int:
     """ONNX's number of an element type."""
     import numpy
     from onnx import helper
 
-    return helper.np_dtype_to_tensor_dtype(numpy.dtype(dtype))
+    return int(helper.np_dtype_to_tensor_dtype(numpy.dtype(dtype)))
 
 
 def export(torch: Any, network: Any, case: Case, weights: Weights, dynamo: bool) -> Any:

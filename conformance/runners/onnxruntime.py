@@ -36,9 +36,7 @@ class OnnxRuntime(Converter):
     def convert(self, model: Any, **options: Any) -> Layer:
         """A session of the model."""
         self.enter("load")
-        session = self.session(
-            model.SerializeToString(), self.options_of_session, providers=["CPUExecutionProvider"]
-        )
+        session = self.session(model.SerializeToString(), self.options_of_session, providers=["CPUExecutionProvider"])
 
         def layer(x: Array) -> Array:
             return session.run(None, {"x": x})[0]  # type: ignore[no-any-return]

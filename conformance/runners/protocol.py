@@ -30,9 +30,7 @@ class GarbageError(Exception):
 def encode(message: Dict[str, Any], payload: bytes = b"") -> bytes:
     """One frame."""
     text = json.dumps(message, separators=(",", ":")).encode()
-    return b"".join(
-        (_HEADER.pack(_MAGIC, len(text), crc32(text), len(payload), crc32(payload)), text, payload)
-    )
+    return b"".join((_HEADER.pack(_MAGIC, len(text), crc32(text), len(payload), crc32(payload)), text, payload))
 
 
 class Decoder:

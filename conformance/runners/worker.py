@@ -17,12 +17,12 @@ if __name__ == "__main__":  # a package without its __init__, so that the parent
     _package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
     sys.modules["conformance"] = _package
 
-from typing import Any, Dict, Optional, Tuple  # noqa: E402
+from typing import Any, Dict, Optional, Tuple
 
-from conformance import runners  # noqa: E402
-from conformance.domain.case import Case  # noqa: E402
-from conformance.runners import protocol  # noqa: E402
-from conformance.runners.contract import Runner, Weights  # noqa: E402
+from conformance import runners
+from conformance.domain.case import Case
+from conformance.runners import protocol
+from conformance.runners.contract import Runner, Weights
 
 MESSAGE_LIMIT = 2000
 """Characters that are kept of each end of an exception's text."""
@@ -97,11 +97,11 @@ class Worker:
 
     def data(self, case: Case) -> Any:
         """The case's data, made once for all variants of a case; each job gets arrays of its own."""
-        from conformance.domain.tensors import Data, tensors
+        from conformance.domain.tensors import tensors
 
         if self._last[0] != case.id:
             self._last = (case.id, tensors(case))
-        return Data(*(None if part is None else part.copy() for part in self._last[1]))
+        return self._last[1].map(lambda part: part.copy())
 
 
 def describe(error: BaseException, runner: Optional[Runner], stage: str) -> Dict[str, Any]:

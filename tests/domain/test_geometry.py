@@ -187,7 +187,7 @@ def test_same_elements_is_equality_of_the_sampling_maps() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [Axis(7, 2, 2, 1), Axis(7, 3, 2, 1, 2, 0), Axis(7, 3, 1, 1), Axis(7, 3, 2, 2), Axis(7, 3, 2, 1, 0, 2)],
+    [Axis(7, 2, 2, 1), Axis(7, 3, 2, 1, 1, 0), Axis(7, 3, 3, 1, 0, 2), Axis(7, 3, 2, 2, 0, 2), Axis(7, 3, 2, 1, 0, 2)],
     ids=["kernel", "begin", "stride", "dilation", "end"],
 )
 def test_another_number_is_another_geometry(other: Axis) -> None:

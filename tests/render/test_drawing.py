@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+from made_journals import case, mismatch, result
+
+from conformance.domain.geometry import Axis
+from conformance.render.drawing import MOST, Geometry, found, geometries, phased, plain, shown, svg
+
+
+def draw(size: int, kernel: int, stride: int, asked: tuple[int, int], other: tuple[int, int]) -> str:
+    geometry = Geometry(size, plain(size, kernel, stride, 1, asked), plain(size, kernel, stride, 1, other))
+    return svg(geometry, "effective")
+
+
+@pytest.mark.parametrize("pads", [(0, 0), (0, 1), (1, 1), (3, 0)])
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "dilation"), [(6, 3, 2, 1), (7, 2, 3, 2), (1, 5, 1, 1), (9, 1, 4, 3)]
+)
+def test_windows_are_those_of_the_geometry(
+    size: int, kernel: int, stride: int, dilation: int, pads: tuple[int, int]
+) -> None:
+    axis = Axis(size, kernel, stride, dilation, *pads)
+    assert list(plain(size, kernel, stride, dilation, pads).starts) == list(axis.starts)
+
+
+def test_a_phased_stride_takes_every_phase_in_turn() -> None:
+    # tf.nn.with_space_to_batch: window o starts at o % dilation + dilation * stride * (o // dilation)
+    assert list(phased(4, 2, 2, 2, (1, 0)).starts) == [-1, 0, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("asked", "other", "first"),
+    [
+        ((0, 1), (1, 1), 0),
+        ((0, 1), (1, 0), 0),
+        ((1, 1), (1, 0), None),  # the end pad is never read: seed 1, input 6, kernel 3, stride 2
+        ((0, 1), (0, 0), 2),  # a window less
+    ],
+)
+def test_the_first_window_that_reads_other_elements_is_found(
+    asked: tuple[int, int], other: tuple[int, int], first: int | None
+) -> None:
+    assert Geometry(6, plain(6, 3, 2, 1, asked), plain(6, 3, 2, 1, other)).first_difference == first
+
+
+def test_seed_1_is_drawn_with_both_geometries_and_the_first_difference() -> None:
+    text = draw(6, 3, 2, (0, 1), (1, 1))
+    ElementTree.fromstring(text)
+    assert re.findall(r"(\d+ from [−\d]+)", text) == [
+        "0 from 0",
+        "1 from 2",
+        "2 from 4",
+        "0 from −1",
+        "1 from 1",
+        "2 from 3",
+    ]
+    assert text.count("first to differ") == 2
+    assert text.index("asked for: pads 0 and 1") < text.index("effective: pads 1 and 1")
+    assert 'class="u"' in text  # the end pad that no window reads
+
+
+def test_one_geometry_is_drawn_once() -> None:
+    text = draw(6, 3, 2, (1, 1), (1, 0))
+    both = geometries(case("made/one", pads=[[1, 1]]), [[1, 0, 3, 2, 1, 0]])[0]
+    assert both.other is None
+    assert svg(both, "effective").count("input") == 1
+    assert "asked for and done" in svg(both, "effective")
+    ElementTree.fromstring(text)
+
+
+def test_large_inputs_are_cropped_near_both_ends() -> None:
+    text = draw(100_000, 7, 2, (2, 3), (3, 3))
+    assert len(text) < 15_000
+    assert "49999 from" in text
+    assert max(int(width) for width in re.findall(r'width="(\d+)"', text)) < 900
+
+
+def test_many_windows_keep_the_ends_and_the_first_difference() -> None:
+    assert shown(MOST, None) == list(range(MOST))
+    assert shown(100, 50) == [0, 1, 2, 49, 50, 51, 98, 99]
+    assert shown(100, None) == [0, 1, 2, 98, 99]
+
+
+def test_what_was_done_follows_from_the_causes() -> None:
+    about = case("made/one", dilation=2)
+    assert found(about, mismatch(about, causes=["dilation-ignored"])) == ("effective", [[1, 0, 3, 2, 1, 0]])
+    assert found(about, result(about, "torch", "same", "error", declared=[[2, 2]])) == (
+        "declared",
+        [[2, 2, 3, 2, 2, 0]],
+    )
+    phased_job = mismatch(about, causes=["dilation-with-stride"], sample={"got_shape": [1, 1, 2]})
+    assert found(about, phased_job) == ("effective", [[1, 0, 3, 2, 2, 2]])
+
+
+def test_per_axis_causes_reach_their_axes() -> None:
+    flat = case("made/one", size=6)
+    pair = {
+        **flat,
+        "input": [6, 9],
+        "kernel": [3, 2],
+        "stride": [2, 1],
+        "dilation": [2, 1],
+        "pads": [[0, 0], [0, 0]],
+        "output": [1, 8],
+    }
+    causes = ["axes-swapped", "stride-first-axis", "dilation-first-axis"]
+    _, axes = found(pair, mismatch(pair, causes=causes, effective=[[0, 0], [1, 1]]))
+    assert axes == [[0, 0, 2, 2, 2, 0], [1, 1, 3, 2, 2, 0]]

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+from made_journals import HOSTILE, case, hostile, mismatch, result, run, varied
+from rich.console import Console
+
+from conformance.journal import Run
+from conformance.render import terminal
+from conformance.render.digest import digest
+
+
+def printed(found: Run, report: Path | None = None, width: int = 200, color: bool = False) -> str:
+    text = io.StringIO()
+    console = Console(file=text, width=width, force_terminal=color, color_system="truecolor" if color else None)
+    terminal.summarise(console, digest(found), report)
+    return text.getvalue()
+
+
+def test_the_summary_has_counts_causes_the_worst_jobs_the_gate_and_the_report(tmp_path: Path) -> None:
+    text = printed(varied(tmp_path), Path("reports/latest/report.html"))
+    assert "8 jobs: 2 mismatch, 1 crash, 1 error, 1 unsupported, 1 hazard, 2 match" in text
+    assert re.search(r"1 +symmetric-for-asymmetric +the same pads on both sides", text)
+    assert "torch/explicit  made/one" in text
+    assert "pads (1,0) where (0,1) is asked for; expected 4, got -7" in text
+    assert "stale expectation expectations/torch.yaml:9:5" in text
+    assert "The gate does not hold: 2 regressions, 1 changed, 1 fixed, 1 stale expectation" in text
+    assert "pip install tensorflow" in text
+    assert text.endswith("Report: reports/latest/report.html\n")
+
+
+def test_known_jobs_are_not_among_those_that_break_the_gate(tmp_path: Path) -> None:
+    text = printed(varied(tmp_path))
+    assert "which break the gate" in text
+    assert "broken/pads  made/one" not in text
+
+
+def test_where_the_gate_holds_the_worst_jobs_are_called_known(tmp_path: Path) -> None:
+    about = case("made/one")
+    text = printed(run(tmp_path, about, mismatch(about, gate="known")))
+    assert "all of them known or new" in text
+    assert "torch/explicit  made/one" in text
+    assert "The gate holds" in text
+
+
+def test_a_negative_control_is_marked(tmp_path: Path) -> None:
+    about = case("made/one")
+    header = {"torch": {"packages": {}, "control": "broken on purpose"}}
+    text = printed(run(tmp_path, about, mismatch(about), runners=header))
+    assert "(negative control)" in text
+    assert "1 in negative controls" in text
+
+
+def test_an_incomplete_run_says_so(tmp_path: Path) -> None:
+    about = case("made/one")
+    text = printed(run(tmp_path, about, result(about, "torch", "same"), planned=2, footer={}))
+    assert "INCOMPLETE, 1 of 2 jobs recorded" in text
+    assert "The run is INCOMPLETE, so the gate does not hold" in text
+
+
+def test_hostile_text_reaches_the_terminal_as_text(tmp_path: Path) -> None:
+    plain = printed(hostile(tmp_path), width=400)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", plain)
+    assert "[bold]x[/bold]" in plain
+    coloured = printed(hostile(tmp_path), width=400, color=True)
+    assert "\x1b[31m [bold]" not in coloured
+    assert HOSTILE not in coloured
