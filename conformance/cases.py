@@ -62,7 +62,7 @@ def case_root(path: Path) -> Path:
 
 def read_file(path: Path, root: Path) -> Iterator[Case]:
     """The cases of one file, named by its place under ``root``."""
-    document = strict_yaml.read(path, shown_path(path))
+    document = strict_yaml.read(path)
     if not isinstance(document.data, dict):
         raise document.error(f"{_shown(document.data)} as a case file; allowed: a mapping with schema, title and cases")
     prefix = path.resolve().relative_to(root).with_suffix("").as_posix()
@@ -77,14 +77,6 @@ def read_file(path: Path, root: Path) -> Iterator[Case]:
                 raise InputError(f"case {case.id!r} again; allowed: once (it is at {names[case.id]})", case.where)
             names[case.id] = case.where
             yield case
-
-
-def shown_path(path: Path) -> str:
-    """A path as people read it: relative where it lies below the current folder."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 def _validate(document: Document) -> None:

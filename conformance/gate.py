@@ -41,25 +41,25 @@ class Gate:
         self._reached: set[str] = set()
         self._facts: tuple[str, Facts] = ("", {})
 
-    def judge(self, case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, Known | None]:
-        """The gate's result for one job, and the entry that it comes from."""
+    def judge(self, case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, Sequence[Known]]:
+        """The gate's result for one job, and the entries that it comes from."""
         expected = self.expectations.get(result["runner"])
         failing = result["verdict"] in FAILURES
         if expected is None:
-            return ("regression" if failing else "ok"), None
+            return ("regression" if failing else "ok"), ()
         about = job_facts(self._case_facts(case), result, self.header)
         entries = [entry for entry in expected.known if entry.reaches(about)]
         self._reached.update(entry.where for entry in entries)
         if not entries:
             if not failing:
-                return "ok", None
-            return ("new" if version_key(case["since"]) > version_key(expected.cases) else "regression"), None
-        overdue = next((entry for entry in entries if entry.expires and entry.expires < self.today), None)
+                return "ok", ()
+            return ("new" if version_key(case["since"]) > version_key(expected.cases) else "regression"), ()
+        overdue = [entry for entry in entries if entry.expires and entry.expires < self.today]
         if overdue:
             return "expired", overdue
         if result["verdict"] == "match":
-            return "fixed", entries[0]
-        return ("known" if holds(entries, result) else "changed"), deciding(entries)[0]
+            return "fixed", entries
+        return ("known" if holds(entries, result) else "changed"), deciding(entries)
 
     def _case_facts(self, case: Mapping[str, Any]) -> Facts:
         if self._facts[0] != case["id"]:
@@ -80,14 +80,25 @@ class Gate:
         ]
 
 
+class JobFacts(dict[str, Any]):
+    """What is said of a job alone, and behind it the facts of its case, which stay lazy."""
+
+    def __init__(self, case: Facts, **own: Any) -> None:
+        super().__init__(own)
+        self.case = case
+
+    def __missing__(self, name: str) -> Any:
+        return self.case[name]
+
+
 def job_facts(about: Facts, result: Mapping[str, Any], header: Mapping[str, Any]) -> Facts:
     """The facts of a job: its case's, its variant, and the versions and platform it ran with."""
-    return {
-        **about,
-        "variant": result["variant"],
-        "versions": header["runners"][result["runner"]]["packages"],
-        "platform": header["platform"],
-    }
+    return JobFacts(
+        about,
+        variant=result["variant"],
+        versions=header["runners"][result["runner"]]["packages"],
+        platform=header["platform"],
+    )
 
 
 def deciding(entries: Sequence[Known]) -> Sequence[Known]:

@@ -55,6 +55,11 @@ class Truth:
         """The reading that the case asks for."""
         return oracle.reading(self.case, self.case.pads)
 
+    @cached_property
+    def effective(self) -> Pads:
+        """The pads that the case asks for, canonical."""
+        return canonical(self.case.axes(self.case.pads))
+
     def answer(self, how: Reading) -> tuple[Reference, Reference | float]:
         """The output of a reading and the error allowed around it, per element."""
         if how not in self._references:
@@ -98,7 +103,7 @@ class Truth:
 
 def agrees(output: Array, reference: Reference, bound: Reference | float) -> bool:
     """Whether every element lies strictly within the bound; NaN never does."""
-    return output.shape == reference.shape and bool(np.all(np.abs(output - reference) < bound))
+    return output.shape == reference.shape and bool((np.abs(output - reference) < bound).all())
 
 
 class Judge:
@@ -118,11 +123,8 @@ class Judge:
         reference, bound = truth.answer(truth.asked)
         output: Array = outcome.output
         if output.dtype == job.case.dtype and agrees(output, reference, bound):
-            return Verdict(
-                "match",
-                effective=canonical(job.case.axes(job.case.pads)),
-                integral=not truth.exact or bool(np.all(output == reference)),
-            )
+            integral = not truth.exact or bool((output == reference).all())
+            return Verdict("match", effective=truth.effective, integral=integral)
         hazard = self._hazard(truth, job, output)
         return hazard or self._mismatch(truth, job, output)
 
@@ -203,9 +205,8 @@ def attribute(truth: Truth, job: Job, output: Array) -> Verdict:
         fits, more = explanations(relaid, job.spelling, np.moveaxis(output, 1, -1))
         tried += more
         if fits:
-            evidence = "channels-last data read as channels first; " + hypotheses.explain(
-                relaid.case, relaid.asked, fits[0].reading
-            )
+            rest = hypotheses.explain(relaid.case, relaid.asked, fits[0].reading)
+            evidence = "; ".join(filter(None, ("channels-last data read as channels first", rest)))
             others = dict.fromkeys((*fit.causes, "layout") for fit in fits if fit.causes != fits[0].causes)
             return verdict((*fits[0].causes, "layout"), evidence, alternatives=tuple(others), tried=tried)
     return verdict(() if extra else ("unattributed",), f"{tried} hypotheses rejected", tried=tried)

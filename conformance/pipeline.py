@@ -32,6 +32,7 @@ from conformance.gate import Gate
 from conformance.journal import Record, Run
 from conformance.judge import Judge
 from conformance.plan import Selection
+from conformance.strict_yaml import shown_path
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,13 @@ def decide(judged: Iterable[Judged], judging: Gate) -> Iterator[tuple[Record, Re
 
 def decided(case: Record, result: Record, judging: Gate) -> Record:
     """A job's record with the gate's result and the expectation that it comes from."""
-    result["gate"], entry = judging.judge(case, result)
-    if entry:
-        result["expectation"] = {"where": entry.where, "reason": entry.reason, "link": entry.link}
+    result["gate"], entries = judging.judge(case, result)
+    if entries:
+        result["expectation"] = {
+            "where": ", ".join(entry.where for entry in entries),
+            "reason": " ".join(dict.fromkeys(entry.reason for entry in entries)),
+            "link": next((entry.link for entry in entries if entry.link), ""),
+        }
     return result
 
 
@@ -160,7 +165,7 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "platform": platform_name(),
         "selection": {
-            "paths": [case_files.shown_path(path) for path in options.paths],
+            "paths": [shown_path(path) for path in options.paths],
             "expression": options.expression,
             "tags": list(options.tags),
             "shard": list(options.shard),

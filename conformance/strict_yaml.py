@@ -49,9 +49,9 @@ class Document:
         return InputError(message, self.place(path, key))
 
 
-def read(path: Path, shown: str | None = None) -> Document:
+def read(path: Path) -> Document:
     """The one document of a file; ``InputError`` with its place for all that is not plain data."""
-    document = Document(shown or str(path))
+    document = Document(shown_path(path))
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -68,6 +68,14 @@ def read(path: Path, shown: str | None = None) -> Document:
         ) from error
     _Builder(document).build(text)
     return document
+
+
+def shown_path(path: Path) -> str:
+    """A path as people read it: relative where it lies below the current folder."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 class _Builder:

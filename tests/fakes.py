@@ -33,6 +33,9 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 
 LAST_WORDS = "last words"
 
+PINNED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "PYTHONUNBUFFERED")
+"""Variables of its environment that ``Tells`` tells."""
+
 
 def convolve(x: Array, weights: Weights, case: Case, pads: Pads) -> Array:
     """The plainest convolution: one window of the padded input after the other."""
@@ -248,17 +251,42 @@ class BabblesEvenly(Babbles):
     garbage = b"\x7f" * 5000
 
 
+class BabblesAndDies(Babbles):
+    """Leaves no time to write over the garbage."""
+
+    def misbehave(self, stage: str) -> None:
+        super().misbehave(stage)
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class ForgetsItsPlace(Right):
+    """Writes over the record of where it is, and hangs."""
+
+    def misbehave(self, stage: str) -> None:
+        os.pwrite(int(sys.argv[4]), bytes(range(1, 201)), 0)
+        hang()
+
+
+class ForgetsItsPlaceEvenly(Right):
+    """The same with bytes that look like a record."""
+
+    def misbehave(self, stage: str) -> None:
+        os.pwrite(int(sys.argv[4]), b"\x7f" * 200, 0)
+        hang()
+
+
 class Lies(Right):
     """Sends whole frames through the channel that are no answers; which, its case's name says."""
 
     def bend(self, output: Array, how: str) -> Array:
-        text: dict[str, Any] = {
-            "kind": "output", "sequence": 0, "seconds": 0.0, "dtype": "<f4", "shape": [1], "refused": "", "stage": "run",
-        }  # fmt: skip
+        sequence = protocol.PlaceMark(int(sys.argv[4])).read().sequence
+        text = {"kind": "output", "sequence": sequence, "seconds": 0.0, "dtype": "<f4", "shape": [1]}
         changes: dict[str, dict[str, Any]] = {
-            "later": {"sequence": 10**6},
+            "later": {"sequence": sequence + 1},
             "text-sequence": {"sequence": "0"},
             "no-kind": {"kind": None},
+            "no-failure": {"kind": "raised"},
+            "no-seconds": {"seconds": "soon"},
             "list-kind": {"kind": []},
             "objects": {"dtype": "O"},
             "no-dtype": {"dtype": "nonsense"},
@@ -275,7 +303,16 @@ class LiesInList(Right):
         os.write(int(sys.argv[3]), protocol.encode(["ready"]))  # type: ignore[arg-type]
 
 
-class Closes(Right):
+class LosesItsChannel(Right):
+    """Closes the descriptor that its answer would go to; a copy keeps the channel open until it dies."""
+
+    def misbehave(self, stage: str) -> None:
+        answers = int(sys.argv[3])
+        os.dup(answers)
+        os.close(answers)
+
+
+class ClosesAll(Right):
     """Closes every descriptor that it was given, as a daemon does."""
 
     def misbehave(self, stage: str) -> None:
@@ -407,7 +444,7 @@ class OpensAtTheThirdAttempt(Right):
     """Dies in ``open`` twice; ``ATTEMPTS`` names the file that it counts in."""
 
     def open(self) -> None:
-        with Path(os.environ["ATTEMPTS"]).open("a+b") as file:
+        with Path(os.environ["ATTEMPTS"]).open("ab", buffering=0) as file:
             file.write(b"x")
             if file.tell() < 3:
                 os._exit(3)
@@ -428,17 +465,17 @@ class Tells(Right):
     environ = {**Right.environ, "ONLY_FOR_TELLS": "yes"}
 
     def build(self, case: Case, variant: str, weights: Weights) -> Layer:
+        told = (*PINNED, "ONLY_FOR_TELLS")
         raise RuntimeError(
             json.dumps(
                 {
-                    "modules": sorted(sys.modules),
-                    "environ": dict(os.environ),
+                    "environ": {name: value for name, value in os.environ.items() if name in told},
                     "stdin": os.readlink("/proc/self/fd/0"),
                     "session": os.getsid(0) == os.getpid(),
                     "id": case.id,
                     "wire": [case.expect.output, case.title, case.note],
                 }
-            )[:3900]
+            )
         )
 
 

@@ -182,10 +182,10 @@ def test_a_rule_is_resolved_before_the_stride_where_that_is_taken_in_phases() ->
     assert {"dilation-with-stride"} in causes_of(case, by_rule=True, phased=True, pads=unstrided)
 
 
-def test_an_unnamed_amount_is_every_split_that_the_output_has_room_for() -> None:
+def test_an_unnamed_amount_is_every_split_that_the_output_has_room_for_and_a_crop_of_less_than_a_stride() -> None:
     case = conv((6,), (3,))
     found = set(hypotheses.amounts(case, oracle.reading(case, case.pads), (3,)))
-    assert found == {((0, 1),), ((1, 0),), ((2, 0),), ((3, 0),)}
+    assert found == {((-1, 2),), ((0, 1),), ((1, 0),), ((2, 0),), ((3, 0),)}
 
 
 @pytest.mark.parametrize(

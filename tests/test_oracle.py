@@ -92,6 +92,12 @@ def test_the_reference_is_the_definition(case: Case) -> None:
     assert found.tolist() == slow_convolve(case, tensors(case), case.pads)
 
 
+@pytest.mark.parametrize("pads", [((-1, 2), (0, 0)), ((-2, 5), (-4, 8)), ((-7, 9), (1, 1))], ids=str)
+def test_a_negative_begin_pad_crops_the_input(pads: Pads) -> None:
+    case = CASES["2d-groups"]
+    assert answer(case, pads=pads).tolist() == slow_convolve(case, tensors(case), pads)
+
+
 @every_case
 def test_the_reference_is_the_same_in_any_number_of_chunks(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = answer(case)

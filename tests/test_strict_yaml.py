@@ -16,7 +16,13 @@ def read(folder: Path, text: str | bytes) -> Document:
     """The document of a file that holds this text."""
     path = folder / "f.yaml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return strict_yaml.read(path, "f.yaml")
+    return strict_yaml.read(path)
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Places are relative to the current folder."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +159,7 @@ def test_an_explicit_document_start_and_a_byte_order_mark_are_allowed(tmp_path: 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^gone\.yaml: cannot be read: No such file"):
-        strict_yaml.read(tmp_path / "gone.yaml", "gone.yaml")
+        strict_yaml.read(tmp_path / "gone.yaml")
 
 
 def test_a_file_that_is_too_large_is_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,3 +167,9 @@ def test_a_file_that_is_too_large_is_not_parsed(tmp_path: Path, monkeypatch: pyt
     assert read(tmp_path, "a: 3456789").data == {"a": 3456789}
     with pytest.raises(InputError, match=r"f\.yaml:1:1: 11 bytes; allowed: up to 10"):
         read(tmp_path, "a: [[[[[[[[")
+
+
+def test_a_file_outside_the_current_folder_is_shown_with_its_whole_path(tmp_path: Path) -> None:
+    folder = tmp_path.parent / f"{tmp_path.name}-beside"
+    folder.mkdir()
+    assert read(folder, "a: 1\n").place(("a",)) == f"{folder}/f.yaml:1:4"

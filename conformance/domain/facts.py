@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Dict, List, Mapping
+from typing import Any, Callable, Dict, List, Mapping, Tuple
 
 from conformance.domain.case import by, spell_padding
-from conformance.domain.geometry import Pads, Sizes, axes, pads_by_rule, same_elements
+from conformance.domain.geometry import Axis, Pads, Sizes, axes, pads_by_rule, same_elements
 
 RULES = ("valid", "same", "same_lower", "symmetric", "fixed", "begin_twice")
 """The rules that a case is compared with; ``begin_twice`` is its own begin pads on both sides."""
@@ -48,71 +48,117 @@ FACTS = {
 
 AXIS_FACTS = ("input", "kernel", "stride", "dilation")
 
+AS_RECORDED = ("op", "rank", "batch", "channels", "filters", "groups", "bias", "dtype", "data", "since")
+"""Facts that are fields of a case's record, as they are."""
 
-def facts(case: Mapping[str, Any]) -> Dict[str, Any]:
+
+class CaseFacts(Dict[str, Any]):
+    """The facts of a case as the journal records it, each worked out when it is first asked for."""
+
+    def __init__(self, case: Mapping[str, Any]) -> None:
+        super().__init__((name, case[name]) for name in AS_RECORDED)
+        self.case = case
+        self.size, self.kernel, self.stride, self.dilation = (tuple(case[name]) for name in AXIS_FACTS)
+        self.pads = tuple((begin, end) for begin, end in case["pads"])
+        self.ones = (1,) * len(self.size)
+        self.first = self.dilation[:1] * len(self.size)
+        self._agreeing: Dict[Sizes, List[str]] = {}
+
+    def __missing__(self, name: str) -> Any:
+        value = self[name] = _FOUND[name](self)
+        return value
+
+    def axes(self, pads: Pads) -> Tuple[Axis, ...]:
+        """The case's axes under some pads."""
+        return axes(self.size, self.kernel, self.stride, self.dilation, pads)
+
+    def ruled(self, rule: str, dilation: Sizes) -> Pads:
+        """The pads that a rule of ``RULES`` gives with some dilation."""
+        if rule == "begin_twice":
+            return tuple((begin, begin) for begin, _ in self.pads)
+        return pads_by_rule(rule, self.size, self.kernel, self.stride, dilation)
+
+    def agreeing(self, dilation: Sizes) -> List[str]:
+        """The rules that read the same elements as the pads asked for, all of it with some dilation."""
+        if dilation not in self._agreeing:
+            sizes = self.size, self.kernel, self.stride, dilation
+            asked = axes(*sizes, self.pads)
+            self._agreeing[dilation] = [
+                rule for rule in RULES if same_elements(asked, axes(*sizes, self.ruled(rule, dilation)))
+            ]
+        return self._agreeing[dilation]
+
+    def differing(self, dilation: Sizes) -> List[str]:
+        """The rules that read other elements, all of it with some dilation."""
+        return [rule for rule in RULES if rule not in self.agreeing(dilation)]
+
+
+def facts(case: Mapping[str, Any]) -> CaseFacts:
     """The facts of a case as the journal records it (``journal.case_record``)."""
-    size, kernel, stride, dilation = (tuple(case[name]) for name in AXIS_FACTS)
-    pads = tuple((begin, end) for begin, end in case["pads"])
-    padding = case["padding"]
-    over = axes(size, kernel, stride, dilation, pads)
-    ones = (1,) * len(size)
-    agrees = _agreeing(size, kernel, stride, dilation, pads)
-    undilated = agrees if dilation == ones else _agreeing(size, kernel, stride, ones, pads)
-    first = (dilation[0],) * len(size)
-    by_first = agrees if dilation == first else _agreeing(size, kernel, stride, first, pads)
-    same = axes(size, kernel, stride, dilation, pads_by_rule("same", size, kernel, stride, dilation))
+    return CaseFacts(case)
+
+
+def _padding(of: CaseFacts) -> str:
+    padding = of.case["padding"]
+    return padding if isinstance(padding, str) else spell_padding(tuple((b, e) for b, e in padding))
+
+
+def _multiplier(of: CaseFacts) -> int:
+    depthwise = of["groups"] == of["channels"] > 1
+    return of["filters"] // of["channels"] if depthwise else 0
+
+
+def _same_leaves(of: CaseFacts) -> int:
+    same = of.axes(of.ruled("same", of.dilation))
+    return max(max(axis.size - axis.starts[-1] - axis.extent, 0) for axis in same)
+
+
+def _undilated_odd(of: CaseFacts) -> bool:
+    over = (axes(of.size, of.kernel, of.stride, of.ones, of.ruled(rule, of.ones)) for rule in ("same", "same_lower"))
+    return not same_elements(*over)
+
+
+def _width_is_filters(of: CaseFacts) -> List[str]:
+    last = of.axes(of.pads)[-1]
     widths = {
-        "asked": over[-1].output,
-        "valid": replace(over[-1], begin=0, end=0).output,
-        "same": same[-1].output,
+        "asked": last.output,
+        "valid": replace(last, begin=0, end=0).output,
+        "same": of.axes(of.ruled("same", of.dilation))[-1].output,
     }
-    depthwise = case["groups"] == case["channels"] > 1
-    found = {name: case[name] for name in ("op", "rank", "batch", "channels", "filters", "groups", "bias", "dtype")}
-    found.update(
-        case=case["id"],
-        input=size,
-        kernel=kernel,
-        stride=stride,
-        dilation=dilation,
-        multiplier=case["filters"] // case["channels"] if depthwise else 0,
-        padding=padding if isinstance(padding, str) else spell_padding(tuple((b, e) for b, e in padding)),
-        pads=spell_padding(pads),
-        padded=any(amount for pair in pads for amount in pair),
-        asymmetric=any(begin != end for begin, end in pads),
-        unequal=[name for name in AXIS_FACTS if len(set(case[name])) > 1],
-        differs_from=[rule for rule in RULES if rule not in agrees],
-        agrees_with=agrees,
-        undilated_differs_from=[rule for rule in RULES if rule not in undilated],
-        first_dilation_differs_from=[rule for rule in RULES if rule not in by_first],
-        same_leaves=max(max(axis.size - axis.starts[-1] - axis.extent, 0) for axis in same),
-        undilated_odd=not same_elements(
-            *(axes(size, kernel, stride, ones, pads_by_rule(rule, size, kernel, stride, ones)) for rule in RULES[1:3])
-        ),
-        first_dilation=dilation[0],
-        length_fits_channels=length_fits_channels(size[0], case["channels"] // case["groups"], case["filters"]),
-        width_is_filters=[name for name, width in widths.items() if width == case["filters"]],
-        data=case["data"],
-        tags=list(case.get("tags", ())),
-        since=case["since"],
-    )
-    return found
+    return [name for name, width in widths.items() if width == of["filters"]]
+
+
+_FOUND: Dict[str, Callable[[CaseFacts], Any]] = {
+    "case": lambda of: of.case["id"],
+    "input": lambda of: of.size,
+    "kernel": lambda of: of.kernel,
+    "stride": lambda of: of.stride,
+    "dilation": lambda of: of.dilation,
+    "multiplier": _multiplier,
+    "padding": _padding,
+    "pads": lambda of: spell_padding(of.pads),
+    "padded": lambda of: any(amount for pair in of.pads for amount in pair),
+    "asymmetric": lambda of: any(begin != end for begin, end in of.pads),
+    "unequal": lambda of: [name for name in AXIS_FACTS if len(set(of.case[name])) > 1],
+    "differs_from": lambda of: of.differing(of.dilation),
+    "agrees_with": lambda of: of.agreeing(of.dilation),
+    "undilated_differs_from": lambda of: of.differing(of.ones),
+    "first_dilation_differs_from": lambda of: of.differing(of.first),
+    "same_leaves": _same_leaves,
+    "undilated_odd": _undilated_odd,
+    "first_dilation": lambda of: of.dilation[0],
+    "length_fits_channels": lambda of: length_fits_channels(
+        of.size[0], of["channels"] // of["groups"], of["filters"]
+    ),
+    "width_is_filters": _width_is_filters,
+    "tags": lambda of: list(of.case.get("tags", ())),
+}
+"""How each fact of ``FACTS`` follows from the others; those of ``AS_RECORDED`` are there already."""
 
 
 def length_fits_channels(length: int, channels_per_group: int, filters: int) -> bool:
     """Whether weights of so many channels a group still fit an input of ``length`` channels."""
     return length % channels_per_group == 0 and filters % (length // channels_per_group) == 0
-
-
-def _agreeing(size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes, pads: Pads) -> List[str]:
-    """The rules under which these pads read the same elements."""
-    over = axes(size, kernel, stride, dilation, pads)
-    found = []
-    for rule in RULES:
-        twice = tuple((begin, begin) for begin, _ in pads)
-        ruled = twice if rule == "begin_twice" else pads_by_rule(rule, size, kernel, stride, dilation)
-        if same_elements(over, axes(size, kernel, stride, dilation, ruled)):
-            found.append(rule)
-    return found
 
 
 def spell_fact(value: Any) -> str:

@@ -136,15 +136,20 @@ class LocalEngine:
     def _feed(self, worker: WorkerProcess, lane: Lane) -> None:
         """Keep a ready worker supplied; end it when there is nothing left for it."""
         while lane.queue and len(worker.waiting) < AHEAD:
-            worker.send(lane.take())
+            worker.ask(lane.take())
+        worker.flush()
         if worker.unsent and worker.requests not in self._selector.get_map():
             self._selector.register(worker.requests, selectors.EVENT_WRITE, (worker, "requests"))
         if not worker.waiting:
             self._end(worker)
 
     def _answers(self, worker: WorkerProcess) -> Iterator[tuple[Job, Outcome]]:
-        """The outcomes that a worker has sent, or what its end means for its jobs."""
+        """The outcomes that a worker has sent, or what its end means for its jobs.
+
+        The worker is given more before its outcomes are: it works on while they are judged.
+        """
         lane = self._workers[worker]
+        ended: list[tuple[Job, Outcome]] = []
         try:
             frames = worker.receive()
             if frames is None:
@@ -164,12 +169,14 @@ class LocalEngine:
                     lane.stumbles = 0
                     lane.seconds += outcome.seconds
                     lane.finished += 1
-                    yield job, outcome
+                    ended.append((job, outcome))
         except (GarbageError, KeyError, TypeError, ValueError) as error:
+            yield from ended
             yield from self._lost(worker, "crashed", f"the worker's answer cannot be read: {error}")
             return
         if worker.ready:
             self._feed(worker, lane)
+        yield from ended
 
     @staticmethod
     def _outcome(message: dict[str, object], payload: bytes, worker: WorkerProcess) -> Outcome:

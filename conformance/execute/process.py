@@ -74,14 +74,13 @@ class WorkerProcess:
         """Whether requests wait for room in the channel."""
         return bool(self._unsent)
 
-    def send(self, jobs: list[tuple[int, Job]]) -> None:
-        """Ask for the jobs of one case."""
+    def ask(self, jobs: list[tuple[int, Job]]) -> None:
+        """Ask for the jobs of one case, with the next ``flush``."""
         case = jobs[0][1].case
         self.waiting += jobs
         self._unsent += protocol.encode(
             {"case": case.to_wire(), "jobs": [(sequence, job.variant) for sequence, job in jobs]}
         )
-        self.flush()
 
     def flush(self) -> None:
         """Write as much as the channel takes; a worker that has died is noticed when it is read."""

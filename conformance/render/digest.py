@@ -97,6 +97,12 @@ class Cause:
     controls: int
     touches: tuple[tuple[str, int], ...]
 
+    @property
+    def count(self) -> str:
+        """How many jobs it touches, those of negative controls apart: ``14 jobs and 3 in negative controls``."""
+        real = counted(self.jobs - self.controls, "job")
+        return f"{real} and {self.controls:,} in negative controls" if self.controls else real
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -187,7 +193,7 @@ def digest(run: Run) -> Digest:
         verdicts[verdict] += 1
         gates[gate] += 1
         by_variant.setdefault((printable(runner), printable(result["variant"])), Counter())[verdict] += 1
-        if verdict != "match" or gate != "ok":
+        if not plain_match(result):
             notable.append(Job(run.case_of(result), result, runner in controls, explain(result)))
     worst = tuple(sorted(notable, key=importance))
     stale = tuple((run.footer or {}).get("stale", ()))
@@ -210,6 +216,11 @@ def digest(run: Run) -> Digest:
         missing={printable(name): printable(command) for name, command in run.header.get("missing", {}).items()},
         stale=stale,
     )
+
+
+def plain_match(result: Mapping[str, object]) -> bool:
+    """Whether there is nothing to say of a job: a match that the gate accepts, exact where it can be."""
+    return result["verdict"] == "match" and result["gate"] == "ok" and not result.get("inexact")
 
 
 def importance(job: Job) -> tuple[int, bool, int]:
@@ -235,7 +246,8 @@ def explain(result: Mapping[str, object]) -> str:
         return one_line(words, 180) + stage
     if record["verdict"] == "match":
         reason = (record.get("expectation") or {}).get("reason", "")
-        return one_line(f"matches, against what is expected: {reason}" if reason else "matches")
+        inexact = ", though sums of integers are not integers" if record.get("inexact") else ""
+        return one_line(f"matches{inexact}" + (f", against what is expected: {reason}" if reason else ""))
     parts = [record.get("evidence", ""), differing(record)]
     return "; ".join(filter(None, map(one_line, parts))) or one_line(", ".join(record["causes"])) or record["outcome"]
 

@@ -20,7 +20,7 @@ LEFT = 88
 RIGHT = 76
 """Room for the remark behind a window."""
 
-NARROWEST = 340
+NARROWEST = 420
 """Room for a geometry's title."""
 
 WIDEST = 44
@@ -32,6 +32,9 @@ GAP = 2
 
 MOST = 8
 """Windows that are drawn in full; of more, the first and last, and those around the first that differs."""
+
+ALIKE = {"effective": "asked for and done", "declared": "asked for and declared (what was done is not known)"}
+"""The title of what is drawn once, because the geometry asked for and the other one read the same elements."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ def svg(geometry: Geometry, word: str) -> str:
     first = geometry.first_difference
     parts: list[str] = []
     y = 0
-    for windows, title in zip(both, ("asked for" if other else "asked for and done", word), strict=False):
+    for windows, title in zip(both, ("asked for" if other else ALIKE[word], word), strict=False):
         block, y = _block(windows, size, view, title, first, y)
         parts += block
     label = "; ".join(_sentence(windows, name) for windows, name in zip(both, ("asked for", word), strict=False))

@@ -23,7 +23,7 @@ from conformance.domain.causes import CAUSES
 from conformance.domain.records import VERDICTS
 from conformance.journal import Record, Run
 from conformance.render import drawing
-from conformance.render.digest import Digest, Finding, Job, differing, number
+from conformance.render.digest import Digest, Finding, Job, differing, number, plain_match
 from conformance.render.plain import counted, head, printable, tail
 
 STATIC = 50
@@ -52,7 +52,7 @@ CASE_FIELDS = (
     "dtype", "data", "seed", "since", "tags", "title", "source", "note", "where",
 )  # fmt: skip
 JOB_FIELDS = (
-    "verdict", "gate", "causes", "word", "axes", "evidence", "differs", "line", "alternatives", "tried", "inexact",
+    "verdict", "gate", "causes", "word", "axes", "evidence", "differs", "line", "alternatives", "tried",
     "reason", "entry", "link", "first", "sample", "code", "exception", "stage", "message", "stderr", "cut",
 )  # fmt: skip
 """What the data has of a case and of a job, in this order; the script reads the names from the data."""
@@ -145,7 +145,7 @@ def payload(run: Run, found: Digest) -> Record:
     case_of = {name: number for number, name in enumerate(run.cases)}
     rows = [["."] * len(columns) for _ in run.cases]
     for result in run.results:
-        if result["verdict"] == "match" and result["gate"] == "ok":
+        if plain_match(result):
             rows[case_of[result["case"]]][column_of[printable(result["runner"]), printable(result["variant"])]] = "m"
     cases = [[printable(name), *values.row([case.get(it) for it in CASE_FIELDS])] for name, case in run.cases.items()]
     jobs = []

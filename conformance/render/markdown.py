@@ -54,9 +54,8 @@ def causes(title: str, ranked: Sequence[Cause]) -> Iterator[str]:
     for cause in ranked[:MOST]:
         touches = ", ".join(f"{where} {count:,}" for where, count in cause.touches[:5])
         more = f", and {len(cause.touches) - 5} more" if len(cause.touches) > 5 else ""
-        control = f" ({cause.controls:,} in negative controls)" if cause.controls else ""
-        rows.append([f"{cause.jobs:,}{control}", code(cause.name), escape(cause.meaning), escape(touches + more, 400)])
-    yield from table(["jobs", "cause", "meaning", "touches"], rows)
+        rows.append([cause.count, code(cause.name), escape(cause.meaning), escape(touches + more, 400)])
+    yield from table(["how many", "cause", "meaning", "where"], rows)
     if len(ranked) > MOST:
         yield from (f"And {len(ranked) - MOST:,} more.", "")
 

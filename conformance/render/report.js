@@ -124,7 +124,14 @@
   let body = null;
 
   function matrix(query) {
-    const used = columns.filter((column) => cases.some((c) => c.cells[column.index] && visible.has(c.cells[column.index])));
+    const worstOf = new Map(); // of each runner: those that fail come first, negative controls last
+    const wanted = new Set();
+    for (const job of visible) {
+      const { runner, control } = job.column;
+      wanted.add(job.column);
+      worstOf.set(runner, Math.min(worstOf.get(runner) ?? 999, severity(job) + (control ? 100 : 0)));
+    }
+    const used = columns.filter((column) => wanted.has(column)).sort((a, b) => worstOf.get(a.runner) - worstOf.get(b.runner));
     const groups = new Map();
     const seen = new Set();
     for (const case_ of cases) {
@@ -244,7 +251,9 @@
 
   // ---------------------------------------------------------------- drawing: conformance/render/drawing.py, line by line
 
-  const CELL = 16, LEFT = 88, RIGHT = 76, NARROWEST = 340, WIDEST = 44, SIDE = 20, GAP = 2, MOST = 8;
+  const CELL = 16, LEFT = 88, RIGHT = 76, NARROWEST = 420, WIDEST = 44, SIDE = 20, GAP = 2, MOST = 8;
+
+  const ALIKE = { effective: "asked for and done", declared: "asked for and declared (what was done is not known)" };
 
   const range = (begin, end) => Array.from({ length: Math.max(end - begin, 0) }, (_, i) => begin + i);
 
@@ -327,7 +336,7 @@
         if (squares) parts += `<path class="${name}" d="${squares}"/>`;
       }
     };
-    block(asked, first === null ? "asked for and done" : "asked for");
+    block(asked, first === null ? ALIKE[word] : "asked for");
     if (first !== null) block(other, word);
     let label = both.map((it, i) => titled(it, ["asked for", word][i])).join("; ");
     if (first !== null) label += `; window ${first} is the first that differs`;
@@ -411,13 +420,12 @@
     const same = job.causes.length && job.verdict !== "match";
     const drawn = drawings(job);
     parts.push(...section("Padding", ...drawn));
-    if (same && !drawn.some((figure) => figure.querySelector(".f"))) parts.push(el("p", { class: "dim" }, "Every window that is known reads the right elements: the difference is not in the geometry drawn."));
+    if (same && job.word === "effective" && !drawn.some((figure) => figure.querySelector(".f"))) parts.push(el("p", { class: "dim" }, "Every window reads the elements it should: the difference is not in the geometry."));
     const numbers = tables(job);
     if (numbers || job.differs) {
       const lead = job.sample?.lead?.length ? ` (leading indices ${job.sample.lead.join(", ")})` : "";
       parts.push(...section("Numbers", job.differs ? el("p", {}, job.differs + lead) : "", numbers));
     }
-    if (job.inexact) parts.push(el("p", {}, "On lattice data the output is not integral: a reduced-precision product or sum."));
     if (job.code) parts.push(...section("The code that ran", el("pre", { tabindex: 0 }, job.code)));
     if (job.message) parts.push(...section((job.exception || "Message") + (job.stage ? ` while in stage ${job.stage}` : ""), el("pre", { tabindex: 0 }, job.message)));
     if (job.stderr) parts.push(...section("The end of what it printed", el("pre", { tabindex: 0 }, job.stderr)));

@@ -76,8 +76,8 @@ def _causes(console: Console, title: str, causes: Sequence[Cause]) -> None:
         about = Text(one_line(cause.meaning, 140)) if cause.meaning else Text()
         about.append(f"\n{touches}{more}" if cause.meaning else f"{touches}{more}", "dim")
         if cause.controls:
-            about.append(f"; {cause.controls:,} in negative controls", "dim")
-        table.add_row(Text(f"{cause.jobs:,}"), name, about)
+            about.append(f"; and {cause.controls:,} in negative controls", "dim")
+        table.add_row(Text(f"{cause.jobs - cause.controls:,}"), name, about)
     console.print(table)
     if len(causes) > RANKED:
         console.print(Text(f"  and {len(causes) - RANKED} more", "dim"))

@@ -21,6 +21,7 @@ _PLACE = struct.Struct("<qqqdq")
 PLACE_SIZE = mmap.PAGESIZE
 LARGEST = 2**31
 """Bytes of payload above which a frame is taken for garbage."""
+_text_of = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class GarbageError(Exception):
@@ -29,7 +30,7 @@ class GarbageError(Exception):
 
 def encode(message: Dict[str, Any], payload: bytes = b"") -> bytes:
     """One frame."""
-    text = json.dumps(message, separators=(",", ":")).encode()
+    text = _text_of(message).encode()
     return b"".join((_HEADER.pack(_MAGIC, len(text), crc32(text), len(payload), crc32(payload)), text, payload))
 
 

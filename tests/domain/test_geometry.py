@@ -202,6 +202,13 @@ def test_strides_and_dilations_that_no_window_uses_are_the_same_geometry() -> No
     assert same_elements([Axis(3, 1, 1, 1)], [Axis(3, 1, 1, 5)])
 
 
+def test_a_negative_begin_pad_starts_inside_the_input() -> None:
+    axis = Axis(6, 3, 2, 1, -1, 2)
+    assert axis.reads() == [[1, 2, 3], [3, 4, 5], [5, None, None]]
+    assert axis.canonical() == (-1, 2)
+    assert not same_elements([axis], [Axis(6, 3, 2, 1, 0, 1)])
+
+
 def test_a_kernel_that_does_not_fit_has_no_window() -> None:
     axis = Axis(2, 5, 1, 1, 1, 1)
     assert axis.output == 0

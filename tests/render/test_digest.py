@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from made_journals import case, mismatch, result, run, varied
-
 from conformance.render.digest import digest, explain
+from tests.render.made_journals import case, mismatch, result, run, varied
 
 
 def test_everything_is_counted(tmp_path: Path) -> None:
@@ -137,8 +136,17 @@ def test_each_job_is_explained_in_one_line() -> None:
     )
     failure = {"message": "\x1b[1mno\x1b[0m\nway", "stage": "load", "exception": "OSError"}
     assert explain(result(about, "torch", "same", "error", failure=failure)) == "OSError: no way (stage load)"
+    assert explain(result(about, "torch", "same", inexact=True)) == "matches, though sums of integers are not integers"
     fixed = result(about, "torch", "same", gate="fixed", expectation={"reason": "ignores it"})
     assert explain(fixed) == "matches, against what is expected: ignores it"
+
+
+def test_an_inexact_match_is_worth_a_look_after_all_else(tmp_path: Path) -> None:
+    about = case("made/one")
+    hazard = result(about, "torch", "symmetric", "hazard", causes=["pad-amount"])
+    found = digest(run(tmp_path, about, result(about, "torch", "same", inexact=True), hazard))
+    assert [job.where for job in found.worst] == ["torch/symmetric", "torch/same"]
+    assert found.holds
 
 
 def test_runners_stand_in_the_header_s_order_with_their_variants(tmp_path: Path) -> None:

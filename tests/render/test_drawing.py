@@ -4,10 +4,10 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from made_journals import case, mismatch, result
 
 from conformance.domain.geometry import Axis
 from conformance.render.drawing import MOST, Geometry, found, geometries, phased, plain, shown, svg
+from tests.render.made_journals import case, mismatch, result
 
 
 def draw(size: int, kernel: int, stride: int, asked: tuple[int, int], other: tuple[int, int]) -> str:
@@ -109,3 +109,11 @@ def test_per_axis_causes_reach_their_axes() -> None:
     causes = ["axes-swapped", "stride-first-axis", "dilation-first-axis"]
     _, axes = found(pair, mismatch(pair, causes=causes, effective=[[0, 0], [1, 1]]))
     assert axes == [[0, 0, 2, 2, 2, 0], [1, 1, 3, 2, 2, 0]]
+
+
+def test_a_geometry_that_is_only_declared_is_not_said_to_be_done() -> None:
+    about = case("made/one")
+    word, axes = found(about, result(about, "torch", "same", "mismatch", causes=["layout"]))
+    text = svg(geometries(about, axes)[0], word)
+    assert "declared (what was done is not known)" in text
+    assert "asked for and done" not in text

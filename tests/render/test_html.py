@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_journals import HOSTILE, case, hostile, mismatch, result, run, varied
 
 from conformance.journal import Run
 from conformance.render import html
 from conformance.render.digest import digest
 from conformance.render.plain import printable
+from tests.render.made_journals import HOSTILE, case, hostile, mismatch, result, run, varied
 
 
 def page(found: Run) -> str:

@@ -3,11 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
-from made_journals import case, hostile, mismatch, result, run, varied
-
 from conformance.journal import Run
 from conformance.render import junit
 from conformance.render.digest import digest
+from tests.render.made_journals import case, hostile, mismatch, result, run, varied
 
 
 def parsed(found: Run) -> ElementTree.Element:

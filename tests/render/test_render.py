@@ -5,10 +5,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from made_journals import hostile, varied
 
 from conformance import render
 from conformance.render import junit
+from tests.render.made_journals import hostile, varied
 
 FILES = ["junit.xml", "report.html", "results.jsonl", "summary.json", "summary.md"]
 
@@ -26,6 +26,17 @@ def test_twice_from_the_same_journal_gives_the_same_bytes(tmp_path: Path) -> Non
         return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     assert written() == written()
+
+
+def test_a_report_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    report = render.write(varied(tmp_path), tmp_path)
+    with report.open("rb") as reader:
+        before = reader.read(100)
+        render.write(hostile(tmp_path), tmp_path)
+        reader.seek(0)
+        assert reader.read(100) == before
+        assert b"made/two" in reader.read()
+    assert b"made/two" not in report.read_bytes()
 
 
 def test_a_renderer_that_fails_leaves_the_old_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from made_journals import varied
-
 from conformance.render import summary_json
 from conformance.render.digest import digest
+from tests.render.made_journals import varied
 
 
 def test_the_summary_holds_the_run_in_numbers(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ import io
 import re
 from pathlib import Path
 
-from made_journals import HOSTILE, case, hostile, mismatch, result, run, varied
 from rich.console import Console
 
 from conformance.journal import Run
 from conformance.render import terminal
 from conformance.render.digest import digest
+from tests.render.made_journals import HOSTILE, case, hostile, mismatch, result, run, varied
 
 
 def printed(found: Run, report: Path | None = None, width: int = 200, color: bool = False) -> str:
@@ -67,3 +67,34 @@ def test_hostile_text_reaches_the_terminal_as_text(tmp_path: Path) -> None:
     coloured = printed(hostile(tmp_path), width=400, color=True)
     assert "\x1b[31m [bold]" not in coloured
     assert HOSTILE not in coloured
+
+
+def test_console_markup_in_any_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
+    about = case("made/[red]case[/red]")
+    failure = {"message": "[red]message[/red]", "exception": "[red]Error[/red]"}
+    found = run(
+        tmp_path,
+        about,
+        mismatch(about, "[red]torch[/red]", evidence="[red]evidence[/red]", causes=["[red]cause[/red]"]),
+        result(about, "torch", "same", "error", failure=failure),
+        missing={"[red]missing[/red]": "[red]command[/red]"},
+        footer={"stale": [{"where": "[red]where[/red]", "reason": "[red]reason[/red]"}]},
+    )
+    text = printed(found, Path("[red]folder[/red]"))
+    words = (
+        "case",
+        "message",
+        "Error",
+        "torch",
+        "evidence",
+        "cause",
+        "missing",
+        "command",
+        "where",
+        "reason",
+        "folder",
+    )
+    for word in words:
+        assert f"[red]{word}[/red]" in text
+    assert text.count("[red]evidence[/red]; expected 4") == 1  # the job's line
+    assert text.count("[red]Error[/red]: [red]message[/red]") == 2  # the ranking's, and the job's line

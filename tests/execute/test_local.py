@@ -1,0 +1,448 @@
+"""The local engine against fakes that end badly: each costs its own job, and only that."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import journal, pipeline
+from conformance.domain.records import OUTCOMES, Outcome
+from conformance.execute.local import STARTS, Deadlines
+from conformance.execute.process import PINNED, TAIL
+from tests import small_runs
+from tests.fakes import LAST_WORDS, ROOT, name_of
+from tests.small_runs import BETWEEN, FAKES, STAGES, case_file, engine, jobs, outcomes, results
+
+ONE = ("good-0", "bad-build", "good-1", "bad-run", "good-2")
+"""The first and the last stage, with innocents around them."""
+
+SHORT = Deadlines(open=30.0, job=1.5)
+
+
+def children() -> set[int]:
+    """The processes that this one has started and that are still there."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:  # gone while we look
+                continue
+            if parent == os.getpid():
+                found.add(int(entry.name))
+    return found
+
+
+def descriptors() -> int:
+    """How many file descriptors are open here."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def check(found: dict[tuple[str, str], dict[str, Any]], names: Any, outcome: str, verdict: str) -> None:
+    """Every bad case ended so, every good one matches, and each job was recorded once."""
+    assert {name for name, _ in found} == set(names)
+    for (name, variant), result in found.items():
+        expected = ("completed", "match") if name.startswith("good") else (outcome, verdict)
+        assert (result["outcome"], result["verdict"]) == expected, f"{name} in {variant}: {result}"
+
+
+@pytest.mark.parametrize(
+    ("fake", "outcome", "verdict", "message"),
+    [
+        ("Refuses", "unsupported", "unsupported", "there is no such padding in {stage}"),
+        ("RefusesInOtherWords", "raised", "error", "a stumble in {stage}"),
+        ("Raises", "raised", "error", "in {stage} \\udcff \x1b[31m"),
+        ("Crashes", "crashed", "crash", "the worker died by SIGSEGV"),
+        ("CrashesForReal", "crashed", "crash", "the worker died by SIGSEGV"),
+        ("Silences", "crashed", "crash", "the worker died by SIGSEGV"),
+        ("ExitsEarly", "crashed", "crash", "the worker exited with status 0"),
+        ("LeavesBySystemExit", "crashed", "crash", "the worker exited with status 0"),
+    ],
+)
+def test_a_bad_ending_costs_its_own_job_in_any_stage(
+    tmp_path: Path, fake: str, outcome: str, verdict: str, message: str
+) -> None:
+    finished = small_runs.run(tmp_path, f"{fake}/asked", BETWEEN)
+    found = results(finished)
+    check(found, BETWEEN, outcome, verdict)
+    for stage in STAGES:
+        failure = found[f"bad-{stage}", "asked"]["failure"]
+        assert failure["stage"] == stage
+        assert failure["message"] == message.format(stage=stage)
+    assert finished.run.complete
+    assert finished.status == 1
+
+
+@pytest.mark.parametrize("fake", ["Crashes", "ExitsEarly"])
+def test_a_variant_that_dies_leaves_the_other_variants_of_its_case(tmp_path: Path, fake: str) -> None:
+    names = ("bad-build", "bad-run", "good-0")
+    found = results(small_runs.run(tmp_path, fake, names))
+    assert len(found) == 2 * len(names)
+    check(found, names, "crashed", "crash")
+
+
+def test_the_exception_of_what_it_raised_is_named(tmp_path: Path) -> None:
+    found = results(small_runs.run(tmp_path, "Raises/asked", ["bad-run"]))
+    assert found["bad-run", "asked"]["failure"]["exception"] == "ZeroDivisionError"
+
+
+def test_last_words_are_kept_of_a_worker_that_died(tmp_path: Path) -> None:
+    found = results(small_runs.run(tmp_path, "Crashes/asked", BETWEEN))
+    for stage in STAGES:
+        assert found[f"bad-{stage}", "asked"]["failure"]["stderr"] == f"{stage} to stdout\n{LAST_WORDS} in {stage}\n"
+
+
+def test_a_flood_on_stdout_and_stderr_corrupts_nothing_and_only_its_end_is_kept(tmp_path: Path) -> None:
+    found = results(small_runs.run(tmp_path, "Floods", ONE))
+    check(found, ONE, "crashed", "crash")
+    words = found["bad-run", "asked"]["failure"]["stderr"]
+    assert words.endswith(f"{LAST_WORDS} in run\n")
+    assert len(words) <= TAIL
+
+
+@pytest.mark.parametrize(
+    "fake",
+    ["Babbles", "BabblesEvenly", "BabblesAndDies", "LiesInList", "ForgetsItsPlace", "ForgetsItsPlaceEvenly"],
+)
+def test_garbage_in_the_channel_costs_its_own_job(tmp_path: Path, fake: str) -> None:
+    """In a process of its own, and within a time: what a worker writes must not hang the parent."""
+    out = tmp_path / "run"
+    command = ["run", str(case_file(tmp_path, ONE)), "--runner", f"{FAKES}{fake}/asked", "--out", str(out), "--jobs", "1"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "conformance", *command, "--timeout", str(SHORT.job)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert ended.returncode == 1, ended.stderr
+    verdicts = {result["case"].rsplit("/")[-1]: result["verdict"] for result in journal.read(out).results}
+    assert {name: verdicts.pop(name) for name in ONE if name.startswith("good")} == dict.fromkeys(ONE[::2], "match")
+    assert set(verdicts) == {"bad-build", "bad-run"}
+    assert set(verdicts.values()) <= {"crash", "timeout"}
+
+
+LIES = ("later", "text-sequence", "no-kind", "list-kind", "objects", "no-dtype", "no-shape", "no-failure", "no-seconds")
+
+
+def test_a_frame_that_is_no_answer_costs_its_own_job(tmp_path: Path) -> None:
+    names = ["good-0", *(f"bad-{lie}" for lie in LIES[:4]), "good-1", *(f"bad-{lie}" for lie in LIES[4:]), "good-2"]
+    found = results(small_runs.run(tmp_path, "Lies/asked", names))
+    check(found, names, "crashed", "crash")
+    for lie in LIES:
+        assert "answer cannot be read" in found[f"bad-{lie}", "asked"]["failure"]["message"]
+
+
+@pytest.mark.parametrize("fake", ["LosesItsChannel", "ClosesAll"])
+def test_an_answer_that_never_comes_costs_its_own_job(tmp_path: Path, fake: str) -> None:
+    found = results(small_runs.run(tmp_path, f"{fake}/asked", ONE))
+    check(found, ONE, "crashed", "crash")
+
+
+def test_a_job_that_hangs_times_out_and_the_others_do_not(tmp_path: Path) -> None:
+    found = results(small_runs.run(tmp_path, "Hangs/asked", ONE, timeout=SHORT.job))
+    check(found, ONE, "timed_out", "timeout")
+    for stage in ("build", "run"):
+        failure = found[f"bad-{stage}", "asked"]["failure"]
+        assert failure["stage"] == stage
+        assert failure["message"] == f"still in '{stage}' after 1.5 s"
+        assert failure["stderr"] == f"{LAST_WORDS} in {stage}\n"
+
+
+@pytest.mark.parametrize(
+    ("fake", "message", "exception"),
+    [
+        ("CannotOpen", "libmissing.so.1: cannot open shared object file", "ImportError"),
+        ("DiesInOpen", "the worker died by SIGSEGV", ""),
+        ("ExitsInOpen", "the worker exited with status 0", ""),
+    ],
+)
+def test_a_runner_that_cannot_start_leaves_its_jobs_not_run(
+    tmp_path: Path, fake: str, message: str, exception: str
+) -> None:
+    names = ("good-0", "bad-run")
+    finished = small_runs.run(tmp_path, fake, names)
+    found = results(finished)
+    assert len(found) == 4
+    for result in found.values():
+        assert (result["outcome"], result["verdict"], result["gate"]) == ("not_run", "not_run", "regression")
+        failure = result["failure"]
+        assert failure["message"].endswith(f"{STARTS} times: {message}")
+        assert failure["stage"] == "open"
+        assert failure.get("exception", "") == exception
+        assert fake == "ExitsInOpen" or LAST_WORDS in failure["stderr"]
+    assert not finished.run.complete
+    assert finished.status == 2
+
+
+def test_a_runner_that_hangs_in_open_is_given_up(tmp_path: Path) -> None:
+    ended = outcomes(tmp_path, "HangsInOpen", ["good-0"], deadlines=Deadlines(open=0.5, job=30.0))
+    assert [outcome.kind for _, outcome in ended] == ["not_run", "not_run"]
+    assert ended[0][1].failure is not None
+    assert "still in 'open' after 0.5 s" in ended[0][1].failure.message
+
+
+def test_a_runner_is_tried_three_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = tmp_path / "attempts"
+    monkeypatch.setenv("ATTEMPTS", str(attempts))
+    finished = small_runs.run(tmp_path, "OpensAtTheThirdAttempt", ["good-0"])
+    assert finished.status == 0
+    assert attempts.read_text() == "xxx"
+
+
+def test_a_runner_that_cannot_start_does_not_stop_the_others(tmp_path: Path) -> None:
+    runners = tuple(FAKES + name for name in ("CannotOpen", "Right", "Crashes", "Duck"))
+    finished = small_runs.run(tmp_path, "Right", BETWEEN, runners=runners, jobs=2)
+    verdicts = Counter((result["runner"], result["verdict"]) for result in finished.run.results)
+    assert verdicts == {
+        (FAKES + "CannotOpen", "not_run"): 16,
+        (FAKES + "Right", "match"): 16,
+        (FAKES + "Crashes", "match"): 8,
+        (FAKES + "Crashes", "crash"): 8,
+        (FAKES + "Duck", "match"): 8,
+    }
+    assert finished.status == 2
+
+
+def test_every_planned_job_comes_back_once_with_an_output_exactly_when_it_completed(tmp_path: Path) -> None:
+    planned = jobs(tmp_path, "Crashes", BETWEEN)
+    ended = outcomes(tmp_path, "Crashes", BETWEEN, slots=2)
+    assert Counter(job.key for job, _ in ended) == Counter(job.key for job in planned)
+    for job, outcome in ended:
+        assert outcome.kind in OUTCOMES
+        assert (outcome.output is not None) == (outcome.kind == "completed")
+        assert (outcome.failure is not None) == (outcome.kind != "completed")
+        if outcome.kind == "completed":
+            assert outcome.output.shape == (1, 2, *job.case.output(job.case.pads))
+
+
+def test_more_jobs_than_a_worker_is_given_at_once_come_back_in_order(tmp_path: Path) -> None:
+    names = [f"good-{number}" for number in range(60)]
+    names[31], names[45] = "bad-run", "bad-build"
+    ended = outcomes(tmp_path, "Crashes/asked", names)
+    assert [name_of(job.case) for job, _ in ended] == names
+    assert [name for name, (_, outcome) in zip(names, ended, strict=True) if outcome.kind != "completed"] == [
+        "bad-run",
+        "bad-build",
+    ]
+
+
+def test_the_channel_holds_more_than_a_pipe(tmp_path: Path) -> None:
+    """A worker is asked for more, and answers more, than either side's pipe takes at once."""
+    path = case_file(tmp_path, [f"good-{number}" for number in range(4)], batch="2048")
+    text = path.read_text() + "".join(f"  - {{name: more-{n}, tags: [{', '.join(['x' * 900] * 3)}]}}\n" for n in range(80))
+    path.write_text(text)
+    finished = pipeline.run(pipeline.Options((path,), (FAKES + "Duck",), out=tmp_path / "run", jobs=1))
+    assert len(finished.run.results) == 84
+    assert {result["verdict"] for result in finished.run.results} == {"match"}
+
+
+@pytest.mark.parametrize("fake", ["Right", "Crashes", "CannotOpen", "LosesItsChannel"])
+def test_no_process_and_no_descriptor_is_left(tmp_path: Path, fake: str) -> None:
+    processes, before = children(), descriptors()
+    outcomes(tmp_path, fake, BETWEEN, slots=2)
+    assert children() == processes
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("fake", ["Right", "Hangs"])
+def test_whoever_stops_listening_leaves_no_worker_behind(tmp_path: Path, fake: str) -> None:
+    processes, before = children(), descriptors()
+    ending = engine(fake).run(jobs(tmp_path, fake, ["good-0", "bad-run"]))
+    next(ending)
+    assert children() > processes
+    ending.close()  # type: ignore[attr-defined]
+    assert children() == processes
+    assert descriptors() == before
+
+
+def test_what_a_worker_started_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = tmp_path / "held"
+    os.mkfifo(held)
+    monkeypatch.setenv("HELD", str(held))
+    pipe = os.open(held, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(pipe, True)
+    ended = outcomes(tmp_path, "Spawns/asked", ["bad-run", "good-0"])
+    assert [outcome.kind for _, outcome in ended] == ["completed", "completed"]
+    read = b""
+    while part := os.read(pipe, 100):  # ends when the last process that holds the pipe has died
+        read += part
+    os.close(pipe)
+    assert read in (b"", b"up")
+
+
+def test_a_runner_that_wanders_off_answers_all_the_same(tmp_path: Path) -> None:
+    assert small_runs.run(tmp_path, "Wanders", BETWEEN).status == 0
+
+
+def test_arrays_that_a_runner_scribbles_on_are_its_own(tmp_path: Path) -> None:
+    assert small_runs.run(tmp_path, "Scribbles", ("good-0", "good-1")).status == 0
+
+
+def test_state_that_a_runner_leaves_behind_shows_when_the_order_changes(tmp_path: Path) -> None:
+    """A shuffled run gives the same verdicts for a runner that leaves none, and other verdicts for one that does."""
+    names = ("good-0", "good-1", "bad-0", "good-2")
+
+    def verdicts(fake: str, seed: int | None) -> dict[str, str]:
+        found = results(small_runs.run(tmp_path, f"{fake}/asked", names, shuffle=seed))
+        return {name: result["verdict"] for (name, _), result in found.items()}
+
+    assert verdicts("LeavesState", None) == {
+        "good-0": "match",
+        "good-1": "match",
+        "bad-0": "match",
+        "good-2": "mismatch",
+    }
+    assert verdicts("LeavesState", 1) != verdicts("LeavesState", None)
+    assert verdicts("Right", 1) == verdicts("Right", None)
+
+
+@pytest.mark.parametrize(
+    ("fake", "causes"),
+    [
+        (
+            "WrongShape",
+            {
+                "flat": ["output-shape"],
+                "channels-last": ["layout"],
+                "one-more": ["output-shape"],
+                "one-less": ["output-shape"],
+                "shorter": ["pad-amount"],
+                "longer": ["unattributed"],
+                "empty": ["unattributed"],
+                "number": ["unattributed"],
+            },
+        ),
+        (
+            "WrongType",
+            {
+                kind: ["dtype"]
+                for kind in (
+                    "float64",
+                    "float16",
+                    "int8",
+                    "uint8",
+                    "int32",
+                    "bool",
+                    "big-endian",
+                    "complex64",
+                    "text",
+                    "bytes",
+                    "datetime64",
+                    "record",
+                )
+            },
+        ),
+        ("NotFinite", {"nan": ["non-finite"], "inf": ["non-finite"], "minus-inf": ["non-finite"]}),
+        ("ListOfNumbers", {"list": ["dtype"]}),
+        ("Wrong", {"number": ["unattributed"]}),
+    ],
+)
+def test_a_wrong_output_is_a_mismatch_with_its_cause_and_never_a_fault_of_ours(
+    tmp_path: Path, fake: str, causes: dict[str, list[str]]
+) -> None:
+    names = ["good-0", *(f"bad-{how}" for how in causes), "good-1"]
+    finished = small_runs.run(tmp_path, f"{fake}/asked", names)
+    found = results(finished)
+    check(found, names, "completed", "mismatch")
+    assert {how: found[f"bad-{how}", "asked"]["causes"] for how in causes} == causes
+    assert finished.status == 1
+    for line in (tmp_path / "run" / journal.NAME).read_text().splitlines():
+        json.loads(line, parse_constant=lambda constant: pytest.fail(f"{constant} in the journal"))
+
+
+def test_what_is_no_array_is_an_error_of_the_stage_run(tmp_path: Path) -> None:
+    names = ["good-0", "bad-objects", "bad-none", "bad-mapping", "bad-ragged", "good-1"]
+    found = results(small_runs.run(tmp_path, "NoArray/asked", names))
+    check(found, names, "raised", "error")
+    assert {found[name, "asked"]["failure"]["stage"] for name in names[1:-1]} == {"run"}
+    assert "Python objects" in found["bad-objects", "asked"]["failure"]["message"]
+
+
+def test_a_runner_that_is_always_wrong_never_matches(tmp_path: Path) -> None:
+    finished = small_runs.run(tmp_path, "AlwaysWrong", ("good-0", "good-1"))
+    assert [result["verdict"] for result in finished.run.results] == ["mismatch"] * 4
+
+
+def test_ignored_pads_are_named(tmp_path: Path) -> None:
+    found = results(small_runs.run(tmp_path, "IgnoresPads", ["good-0"]))
+    assert found["good-0", "asked"]["causes"] == ["pads-ignored"]
+    assert found["good-0", "by-rule"]["causes"] == ["auto-pad-ignored"]
+
+
+def test_a_habit_is_a_hazard_and_holds(tmp_path: Path) -> None:
+    finished = small_runs.run(tmp_path, "Habit", ["good-0"])
+    found = results(finished)
+    assert found["good-0", "symmetric"]["verdict"] == "hazard"
+    assert found["good-0", "symmetric"]["causes"] == ["symmetric-for-asymmetric"]
+    assert finished.status == 0
+
+
+def test_a_class_that_inherits_nothing_is_a_runner(tmp_path: Path) -> None:
+    assert small_runs.run(tmp_path, "Duck", ("good-0", "good-1")).status == 0
+
+
+def test_a_class_that_only_converts_is_a_runner(tmp_path: Path) -> None:
+    found = results(small_runs.run(tmp_path, "OnlyConverts", ("good-0", "good-1")))
+    assert {key: result["verdict"] for key, result in found.items()} == {
+        ("good-0", "pads"): "match",
+        ("good-1", "pads"): "match",
+        ("good-0", "auto_pad"): "error",
+        ("good-1", "auto_pad"): "error",
+    }
+    assert found["good-0", "auto_pad"]["failure"]["stage"] == "convert"
+
+
+def told(outcome: Outcome) -> dict[str, Any]:
+    """What ``Tells`` tells."""
+    assert outcome.failure is not None
+    return json.loads(outcome.failure.message)  # type: ignore[no-any-return]
+
+
+def test_a_worker_runs_on_one_thread_in_a_session_of_its_own_with_its_runners_environment(tmp_path: Path) -> None:
+    (_, outcome), *_ = outcomes(tmp_path, "Tells", ["good-0"])
+    seen = told(outcome)
+    assert seen["environ"] == {**PINNED, "ONLY_FOR_TELLS": "yes"}
+    assert "ONLY_FOR_TELLS" not in os.environ
+    assert seen["session"] is True
+    assert seen["stdin"] == "/dev/null"
+
+
+def test_a_worker_sees_nothing_of_what_is_expected(tmp_path: Path) -> None:
+    path = case_file(tmp_path, ["good-0"], note='"a secret"', expect="{output: [4, 3]}")
+    finished = pipeline.run(pipeline.Options((path,), (FAKES + "Tells",), out=tmp_path / "run", jobs=1))
+    seen = json.loads(finished.run.results[0]["failure"]["message"])
+    assert seen["wire"] == [None, "", ""]
+    assert seen["id"] == "small/good-0"
+
+
+def test_a_worker_loads_only_domain_and_runners(tmp_path: Path) -> None:
+    (_, outcome), *_ = outcomes(tmp_path, "TellsModules", ["good-0"])
+    assert outcome.failure is not None
+    loaded = outcome.failure.message.split()
+    strangers = [
+        name for name in loaded if name != "conformance" and not name.startswith(("conformance.domain", "conformance.runners"))
+    ]
+    assert strangers == []
+    assert "conformance.runners.contract" in loaded
+
+
+def test_the_parent_never_loads_a_framework(tmp_path: Path) -> None:
+    path = case_file(tmp_path, ["good-0"])
+    code = f"""
+import sys
+from pathlib import Path
+from conformance import pipeline
+finished = pipeline.run(pipeline.Options((Path({str(path)!r}),), ("torch", "onnxruntime"), out=Path({str(tmp_path / "run")!r})))
+assert finished.status == 0, finished.run.results
+print(*sorted({{"torch", "tensorflow", "keras", "tf_keras", "onnx", "onnxruntime", "onnx2keras"}} & set(sys.modules)))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "\n"), ended.stderr
