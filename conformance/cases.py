@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from conformance import packaged, schema, strict_yaml
 from conformance.domain.case import Case, Expect, Written, by, spell_padding
+from conformance.domain.geometry import Axis
 from conformance.errors import InputError
 from conformance.strict_yaml import Document
 
@@ -333,24 +334,25 @@ class _Entry:
                 raise self.error(
                     f"groups: {case.groups} with {getattr(case, name)} {name}; allowed: a divisor of {name}", "groups"
                 )
-        for number, axis in enumerate(case.axes(case.pads)):
+        over = case.axes(case.pads)
+        for number, axis in enumerate(over):
             if axis.output < 1:
                 raise self.error(
                     f"kernel: {axis.kernel} with dilation {axis.dilation} spans {axis.extent} on axis {number}; "
                     f"allowed: up to the padded input ({axis.begin} + {axis.size} + {axis.end})",
                     "kernel",
                 )
-        self.check_sizes(case)
+        self.check_sizes(case, over)
         self.check_data(case)
-        self.check_expect(case)
+        self.check_expect(case, over)
 
-    def check_sizes(self, case: Case) -> None:
+    def check_sizes(self, case: Case, over: Sequence[Axis]) -> None:
         width = int(case.dtype[-2:]) // 8
-        padded = [axis.begin + axis.size + axis.end for axis in case.axes(case.pads)]
+        padded = [axis.begin + axis.size + axis.end for axis in over]
         arrays = {
             "input": (case.batch * case.channels, padded),
             "kernel": (case.filters * (case.channels // case.groups), case.kernel),
-            "filters": (case.batch * case.filters, case.output(case.pads)),
+            "filters": (case.batch * case.filters, [axis.output for axis in over]),
         }
         for field, (channels, sizes) in arrays.items():
             size = channels * prod(sizes) * width
@@ -375,10 +377,9 @@ class _Entry:
                 "kernel",
             )
 
-    def check_expect(self, case: Case) -> None:
+    def check_expect(self, case: Case, over: Sequence[Axis]) -> None:
         """Hold what the source states against what the rules give; values are left to ``check_values``."""
         expect = case.expect
-        over = case.axes(case.pads)
         facts: dict[str, Callable[[], Any]] = {
             "output": lambda: tuple(axis.output for axis in over),
             "pads": lambda: case.pads,

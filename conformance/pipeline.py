@@ -74,7 +74,7 @@ def run(options: Options) -> Finished:
     known = expectations.load(options.expectations)
     jobs = planning.shard(planning.plan(cases, selection, options.shuffle), *options.shard)
     if not jobs:
-        raise NothingSelectedError("no job is selected; try: conformance list")
+        raise NothingSelectedError(nothing_selected(cases, selection))
     header = describe(options, selection, jobs)
     judging = Gate(known, header, today())
 
@@ -153,6 +153,15 @@ def judge_again(folder: Path, folders: Sequence[Path]) -> tuple[Run, list[Known]
     if finished.footer is not None:
         finished.footer["stale"] = list(map(describe_entry, stale))
     return finished, stale
+
+
+def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:
+    """Why there is no job, and what to try."""
+    if not cases:
+        return "no case is selected; try: conformance list"
+    if not selection.runners:
+        return "no runner is installed; try: " + ", or ".join(dict.fromkeys(selection.missing.values()))
+    return "no case applies to the selected variants; try: conformance list --runner NAME"
 
 
 def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Record:
