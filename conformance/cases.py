@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -30,7 +31,18 @@ ARRAY_LIMIT = 2**30
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
 NAME_LIMIT = 120
 PER_AXIS = ("kernel", "stride", "dilation")
-DEFAULTS: dict[str, Any] = {"op": "conv", "stride": 1, "dilation": 1, "groups": 1}
+DEFAULTS: dict[str, Any] = {
+    "op": "conv",
+    "batch": 1,
+    "channels": 1,
+    "stride": 1,
+    "dilation": 1,
+    "groups": 1,
+    "bias": False,
+    "dtype": "float32",
+    "data": "lattice",
+    "seed": 0,
+}
 REQUIRED = ("input", "kernel", "padding")
 
 
@@ -86,11 +98,25 @@ def _validate(document: Document) -> None:
         schema.CaseFile.model_validate(document.data)
     except ValidationError as error:
         found = [_explain(document, part["loc"], part["type"]) for part in error.errors(include_url=False)]
-        raise min(found, key=lambda item: item[0])[1] from None
+        # Of a value that may be of several kinds, the error that goes deepest into it says the most.
+        deepest = [one for one in found if not any(_inside(other.path, one.path) for other in found)]
+        raise min(deepest, key=lambda one: one.position).error from None
 
 
-def _explain(document: Document, location: tuple[Any, ...], kind: str) -> tuple[tuple[int, int], InputError]:
-    """One schema error as its position in the file and what to print."""
+class _Found(NamedTuple):
+    """An error of the schema: its path, its position in the file, what to print."""
+
+    path: tuple[Any, ...]
+    position: tuple[int, int]
+    error: InputError
+
+
+def _inside(path: tuple[Any, ...], outer: tuple[Any, ...]) -> bool:
+    return len(path) > len(outer) and path[: len(outer)] == outer
+
+
+def _explain(document: Document, location: tuple[Any, ...], kind: str) -> _Found:
+    """One schema error in this project's words."""
     model: Any = schema.CaseFile
     value, description = document.data, "a mapping"
     path: tuple[Any, ...] = ()
@@ -98,8 +124,8 @@ def _explain(document: Document, location: tuple[Any, ...], kind: str) -> tuple[
     field_path: tuple[Any, ...] = ()
     for part in location:
         inside = part in value if isinstance(value, dict) else isinstance(part, int) and isinstance(value, list)
-        if not inside:
-            break
+        if not inside:  # the name of a union's branch, or a key that is missing
+            continue
         parents = (model, value)
         value = value[part]
         path = (*path, part)
@@ -110,22 +136,19 @@ def _explain(document: Document, location: tuple[Any, ...], kind: str) -> tuple[
             model = inner
     name = field_path[-1] if field_path else ""
     if kind == "missing":
-        missing = str(location[len(path)])
+        missing = str(location[-1])
         described, _ = _field(model, missing)
         message = f"{missing!r} is missing; allowed: {described}"
-        return _position(document, path), document.error(message, path)
+        # Told last: rather tell of the key that it was misspelt as.
+        return _Found((*path, missing), (sys.maxsize, 0), document.error(message, path))
     if kind == "extra_forbidden":
         known = sorted(_names(parents[0]))
         close = difflib.get_close_matches(str(path[-1]), known, 1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         message = f"unknown key {path[-1]!r}{hint}; allowed: {', '.join(known)}"
-        return document.keys.get(path, (1, 1)), document.error(message, path, key=True)
+        return _Found(path, document.keys.get(path, (1, 1)), document.error(message, path, key=True))
     message = f"{name}: {_shown(value)}; allowed: {description}" if name else f"{_shown(value)}; allowed: {description}"
-    return _position(document, path), document.error(message, path)
-
-
-def _position(document: Document, path: tuple[Any, ...]) -> tuple[int, int]:
-    return document.places.get(path, (1, 1))
+    return _Found(path, document.places.get(path, (1, 1)), document.error(message, path))
 
 
 def _field(model: Any, name: str) -> tuple[str, Any]:
@@ -188,6 +211,10 @@ class _Entry:
             raise self.document.error(
                 f"a matrix of {count} cases; allowed: up to {MATRIX_LIMIT}", (*self.path, "matrix")
             )
+        for number, exclude in enumerate(excludes):
+            if not exclude:
+                path = (*self.path, "exclude", number)
+                raise self.document.error("exclude: {}; allowed: {field: value} with at least one field", path)
         hits = [0] * len(excludes)
         for combination in product(*matrix.values()):
             values = self.normalised({**DEFAULTS, **fixed, **dict(zip(matrix, combination, strict=True))})
@@ -303,13 +330,12 @@ class _Entry:
         return name
 
     def integers(self, value: Any, field: str) -> tuple[Any, ...]:
-        """Nested lists of small integers as tuples."""
+        """Nested lists of integers that every float32 sum can hold, as tuples."""
         if isinstance(value, list):
             return tuple(self.integers(item, field) for item in value)
-        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**15:
-            raise self.error(
-                f"{field}: {_shown(value)}; allowed: nested lists of integers up to 32768", field.split(".")[0]
-            )
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**24:
+            allowed = f"nested lists of integers up to {2**24}"
+            raise self.error(f"{field}: {_shown(value)}; allowed: {allowed}", field.split(".")[0])
         return value  # type: ignore[return-value]
 
     def expect(self, fields: dict[str, Any]) -> Expect:
@@ -369,6 +395,7 @@ class _Entry:
             ):
                 if _shape(value) != shape:
                     raise self.error(f"data.{field}: shape {_shape(value)}; allowed: {shape}", "data")
+            self.check_exact(case, case.data)
         terms = prod(case.kernel) * (case.channels // case.groups) + case.bias
         exact = 2**11 if case.dtype == "float16" else 2**16
         if case.data == "lattice" and terms > exact:
@@ -376,6 +403,14 @@ class _Entry:
                 f"{terms} products in one output of {case.dtype}; allowed: up to {exact}, so that sums are exact",
                 "kernel",
             )
+
+    def check_exact(self, case: Case, data: Written) -> None:
+        """Data written out are exact while every sum of their products is (NUMERICS)."""
+        largest = max(map(abs, _flat(data.input))) * max(map(abs, _flat(data.weights)))
+        terms = prod(case.kernel) * (case.channels // case.groups)
+        exact = 2**11 if case.dtype == "float16" else 2**24
+        if terms * largest + case.filters * case.bias > exact:
+            raise self.error(f"data: sums up to {terms * largest}, not exact in {case.dtype}; allowed: {exact}", "data")
 
     def check_expect(self, case: Case, over: Sequence[Axis]) -> None:
         """Hold what the source states against what the rules give; values are left to ``check_values``."""
@@ -401,6 +436,10 @@ def check_values(cases: Iterable[Case]) -> None:
     from conformance.domain.tensors import tensors
 
     for case in stated:
+        if case.data == "normal":
+            raise InputError(
+                "expect.values with data: normal; allowed: lattice, or data written out", case.expect.where
+            )
         output = oracle.convolve(case, tensors(case), oracle.reading(case, case.pads))
         computed = _tuples(output.astype(int).tolist())
         if case.expect.values != computed:
@@ -413,6 +452,15 @@ def _contradiction(field: str, stated: Any, computed: Any, place: str) -> InputE
 
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _flat(value: Any) -> Iterator[int]:
+    """The integers of nested tuples."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _flat(item)
+    else:
+        yield value
 
 
 def _shape(value: Any) -> tuple[int, ...]:

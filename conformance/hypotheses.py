@@ -68,6 +68,7 @@ def paddings(case: Case, spelling: Spelling, stride: Sizes, dilation: Sizes, swa
         yield "symmetric-for-asymmetric", rule("symmetric")
         yield "symmetric-for-asymmetric", tuple((begin, begin) for begin, _ in pads)
         yield "symmetric-for-asymmetric", tuple((end, end) for _, end in pads)
+        yield "symmetric-for-asymmetric", tuple((max(pair), max(pair)) for pair in pads)
         yield "symmetric-for-asymmetric", tuple(((b + e) // 2, (b + e) // 2) for b, e in pads)
     if len(pads) > 1:
         begins, ends = [begin for begin, _ in pads], [end for _, end in pads]
@@ -121,16 +122,16 @@ def hypotheses(case: Case, spelling: Spelling, output: Sizes) -> Iterator[Hypoth
 
 def _changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
     """Every combination of changes besides the padding's, none of them included."""
-    if max(case.dilation) > 1 and max(case.stride) > 1:
-        yield ("dilation-with-stride",), replace(faithful, phased=True)
     dilations: list[tuple[str, Sizes]] = [("", case.dilation)]
     if max(case.dilation) > 1:
         dilations.append(("dilation-ignored", (1,) * case.rank))
     if len(set(case.dilation)) > 1:
         dilations.append(("dilation-first-axis", (case.dilation[0],) * case.rank))
-    strides: list[tuple[str, Sizes]] = [("", case.stride)]
+    strides: list[tuple[str, Sizes, bool]] = [("", case.stride, False)]
     if len(set(case.stride)) > 1:
-        strides.append(("stride-first-axis", (case.stride[0],) * case.rank))
+        strides.append(("stride-first-axis", (case.stride[0],) * case.rank, False))
+    if max(case.dilation) > 1 and max(case.stride) > 1:
+        strides.append(("dilation-with-stride", case.stride, True))
     kernels = [("", False, False)]
     if max(case.kernel) > 1:
         kernels.append(("kernel-flipped", True, False))
@@ -140,10 +141,12 @@ def _changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], R
     if case.bias:
         biases += [("bias-dropped", False, False), ("layout", True, True)]
     orders = [("", False), ("group-order", True)] if case.groups > 1 else [("", False)]
-    for (d, dilation), (s, stride), (k, flip, swap), (b, bias, last), (g, interleave) in product(
+    for (d, dilation), (s, stride, phased), (k, flip, swap), (b, bias, last), (g, interleave) in product(
         dilations, strides, kernels, biases, orders
     ):
-        changed = replace(faithful, dilation=dilation, stride=stride, flip=flip, swap=swap)
+        if phased and d:
+            continue
+        changed = replace(faithful, dilation=dilation, stride=stride, phased=phased, flip=flip, swap=swap)
         yield (
             tuple(filter(None, (d, s, k, b, g))),
             replace(changed, bias=bias, bias_last=last, interleave=interleave),

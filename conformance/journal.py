@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -25,8 +26,16 @@ NAME = "results.jsonl"
 FLUSH_EVERY = 64
 """Results that are written at a time."""
 
+REQUIRED: dict[Any, tuple[str, ...]] = {
+    "header": ("schema", "planned"),
+    "case": ("id",),
+    "result": ("case", "runner", "variant", "outcome", "verdict", "causes", "gate"),
+    "footer": (),
+}
+"""The kinds of line, and the fields that each must have."""
+
 Record = dict[str, Any]
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def case_record(case: Case) -> Record:
@@ -83,7 +92,7 @@ def result_record(judged: Judged) -> Record:
         if getattr(verdict, name):
             record[name] = getattr(verdict, name)
     if verdict.difference:
-        record["difference"] = asdict(verdict.difference)
+        record["difference"] = {name: _finite(value) for name, value in asdict(verdict.difference).items()}
     if outcome.failure:
         record["failure"] = {name: value for name, value in asdict(outcome.failure).items() if value}
         if outcome.kind in ("raised", "unsupported"):  # what it printed says less than what it raised
@@ -91,11 +100,16 @@ def result_record(judged: Judged) -> Record:
     return record
 
 
+def _finite(value: Any) -> Any:
+    """A value that JSON has: what is not finite becomes text."""
+    return str(value) if isinstance(value, float) and not isfinite(value) else value
+
+
 class Writer:
     """Appends to a journal, in batches that reach the disk whole."""
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
-        self._file: TextIO = path.open("w", encoding="utf-8")
+        self._file: TextIO = path.open("w", encoding="utf-8", errors="backslashreplace")
         self._lines: list[str] = []
         self._cases: set[str] = set()
         self.verdicts: Counter[str] = Counter()
@@ -181,10 +195,18 @@ def read(folder: Path) -> Run:
     run: Run | None = None
     seen: set[tuple[str, str, str]] = set()
     for number, record in _records(text, path):
-        kind = record.get("kind")
+        kind = record.get("kind") if isinstance(record, dict) else None
+        if run is None and (kind != "header" or record.get("schema") != SCHEMA):
+            raise InputError(f"not a journal of schema {SCHEMA}", f"{path}:{number}:1")
+        lacking = [name for name in REQUIRED.get(kind, ()) if name not in record]
+        if kind not in REQUIRED or lacking:
+            what = f"a {kind} without {', '.join(lacking)}" if lacking else f"kind {kind!r}"
+            raise InputError(
+                f"{what}; allowed: {', '.join(REQUIRED)} as docs/journal.md has them", f"{path}:{number}:1"
+            )
+        if kind == "header" and run is not None:
+            raise InputError("a second header; allowed: one", f"{path}:{number}:1")
         if run is None:
-            if kind != "header" or record.get("schema") != SCHEMA:
-                raise InputError(f"not a journal of schema {SCHEMA}", f"{path}:{number}:1")
             run = Run(path.parent, record)
         elif kind == "case":
             run.cases[record["id"]] = record
@@ -194,7 +216,7 @@ def read(folder: Path) -> Run:
                 raise InputError(f"a second result of {' '.join(key)}", f"{path}:{number}:1")
             seen.add(key)
             run.results.append(record)
-        elif kind == "footer":
+        else:
             run.footer = record
     if run is None:
         raise InputError("an empty journal", f"{path}:1:1")

@@ -111,7 +111,7 @@ class Judge:
 
     def __init__(self) -> None:
         self._truths: OrderedDict[str, Truth] = OrderedDict()
-        self._attributed: dict[tuple[str, Pads, bool, bytes], Verdict] = {}
+        self._attributed: dict[tuple[object, ...], Verdict] = {}
 
     def judge(self, job: Job, outcome: Outcome) -> Verdict:
         """The verdict of one job."""
@@ -152,16 +152,16 @@ class Judge:
             causes=(hypotheses.name_declared(case, declared),),
             evidence=hypotheses.explain(case, truth.asked, how),
             effective=canonical(over),
-            difference=difference(output, truth.answer(truth.asked)[0]),
+            difference=difference(output, *truth.answer(truth.asked)),
             tried=1,
         )
 
     def _mismatch(self, truth: Truth, job: Job, output: Array) -> Verdict:
         """The verdict of a wrong output: its causes, how it differs, and the numbers around that."""
-        key = (job.case.id, job.spelling.pads, job.spelling.by_rule, output.dtype.str.encode() + output.tobytes())
+        key = (job.case.id, job.spelling.pads, job.spelling.by_rule, output.dtype.str, output.shape, output.tobytes())
         if key not in self._attributed:
-            reference = truth.answer(truth.asked)[0]
-            where = difference(output, reference)
+            reference, bound = truth.answer(truth.asked)
+            where = difference(output, reference, bound)
             self._attributed[key] = replace(
                 attribute(truth, job, output), difference=where, sample=sample(output, reference, where)
             )
@@ -188,7 +188,7 @@ def attribute(truth: Truth, job: Job, output: Array) -> Verdict:
     fits, tried = explanations(truth, job.spelling, output)
     if fits:
         found = fits[0]
-        others = dict.fromkeys(fit.causes for fit in fits if fit.causes != found.causes)
+        others = dict.fromkeys((*fit.causes, *extra) for fit in fits if fit.causes != found.causes)
         return verdict(
             found.causes,
             hypotheses.explain(case, truth.asked, found.reading),
@@ -207,9 +207,9 @@ def attribute(truth: Truth, job: Job, output: Array) -> Verdict:
         if fits:
             rest = hypotheses.explain(relaid.case, relaid.asked, fits[0].reading)
             evidence = "; ".join(filter(None, ("channels-last data read as channels first", rest)))
-            others = dict.fromkeys((*fit.causes, "layout") for fit in fits if fit.causes != fits[0].causes)
+            others = dict.fromkeys((*fit.causes, "layout", *extra) for fit in fits if fit.causes != fits[0].causes)
             return verdict((*fits[0].causes, "layout"), evidence, alternatives=tuple(others), tried=tried)
-    return verdict(() if extra else ("unattributed",), f"{tried} hypotheses rejected", tried=tried)
+    return verdict(("unattributed",), f"{tried} hypotheses rejected", tried=tried)
 
 
 def explanations(truth: Truth, spelling: Spelling, output: Array) -> tuple[list[Hypothesis], int]:
@@ -241,14 +241,12 @@ def rearrangements(output: Array, reference: Reference) -> list[tuple[str, str, 
     return found
 
 
-def difference(output: Array, reference: Reference) -> Difference | None:
-    """Where an output differs from the reference; None where the shapes do."""
+def difference(output: Array, reference: Reference, bound: Reference | float) -> Difference | None:
+    """Where an output differs from the reference by the bound or more; None where the shapes differ."""
     if output.shape != reference.shape or output.dtype.kind not in "fiub":
         return None
     error = np.abs(output - reference)
-    wrong = ~(error < 0.5)
-    if not wrong.any():
-        wrong = error > 0
+    wrong = ~(error < bound)
     if not wrong.any():
         return None
     first = tuple(int(place[0]) for place in np.nonzero(wrong))
@@ -265,7 +263,7 @@ def difference(output: Array, reference: Reference) -> Difference | None:
 def sample(output: Array, reference: Reference, where: Difference | None) -> dict[str, Any]:
     """The numbers around the first difference, up to 16 × 16, as nested lists of what was expected and got."""
     shapes = {"expected_shape": list(reference.shape), "got_shape": list(output.shape)}
-    if output.ndim != reference.ndim:
+    if output.ndim != reference.ndim or not output.size or output.dtype.kind not in "fiub":
         return shapes
     first = where.first if where else (0,) * reference.ndim
     kept = min(reference.ndim - 2, 2)

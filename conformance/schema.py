@@ -21,6 +21,9 @@ PaddingName = Literal["valid", "same", "same_lower", "causal", "fixed"]
 Padding = PaddingName | Amount | PadPairs
 Numbers = list[Any]
 
+UNSET: Any = None
+"""The default of what a file may leave out; written as null it is an error."""
+
 _PADDING = (
     "valid, same (the odd pixel at the end), same_lower (at the beginning), causal (1-D), "
     "fixed (from the kernel alone), an integer (both sides of every axis), or one [begin, end] for each axis"
@@ -42,101 +45,89 @@ class WrittenFields(_Strict):
 class ExpectFields(_Strict):
     """What the source states; held against the reference, a contradiction is an error of the case."""
 
-    output: list[Size] | None = Field(None, description="spatial output sizes, a list of one for each axis")
-    pads: PadPairs | None = Field(
-        None, description="the pads that the padding resolves to, one [begin, end] for each axis"
+    output: list[Size] = Field(UNSET, description="spatial output sizes, a list of one for each axis")
+    pads: PadPairs = Field(UNSET, description="the pads that the padding resolves to, one [begin, end] for each axis")
+    windows: list[list[StrictInt]] = Field(
+        UNSET, description="the input index at which each window starts, one list of integers for each axis"
     )
-    windows: list[list[StrictInt]] | None = Field(
-        None, description="the input index at which each window starts, one list of integers for each axis"
-    )
-    parameters: Size | None = Field(None, description="the number of weights and biases, an integer")
-    values: Numbers | None = Field(
-        None, description="the output written out, shape N O spatial…, nested lists of integers"
-    )
+    parameters: Size = Field(UNSET, description="the number of weights and biases, an integer")
+    values: Numbers = Field(UNSET, description="the output written out, shape N O spatial…, nested lists of integers")
 
 
 class CaseFields(_Strict):
     """What a case, and a file's ``defaults``, can say."""
 
-    op: Literal["conv"] | None = Field(None, description="conv")
-    input: PerAxis | None = Field(
-        None, description="spatial sizes: an integer from 1 up (rank 1), or a list of one to three"
+    op: Literal["conv"] = Field(UNSET, description="conv")
+    input: PerAxis = Field(UNSET, description="spatial sizes: an integer from 1 up (rank 1), or a list of one to three")
+    batch: Size = Field(UNSET, description="an integer from 1 up (default 1)")
+    channels: Size = Field(UNSET, description="an integer from 1 up (default 1)")
+    filters: Size = Field(UNSET, description="an integer from 1 up (default 1)")
+    kernel: PerAxis = Field(UNSET, description=_PER_AXIS)
+    stride: PerAxis = Field(UNSET, description=f"{_PER_AXIS} (default 1)")
+    dilation: PerAxis = Field(UNSET, description=f"{_PER_AXIS} (default 1)")
+    groups: Size | Literal["depthwise"] = Field(
+        UNSET, description="an integer that divides channels and filters, or depthwise (default 1)"
     )
-    batch: Size | None = Field(None, description="an integer from 1 up (default 1)")
-    channels: Size | None = Field(None, description="an integer from 1 up (default 1)")
-    filters: Size | None = Field(None, description="an integer from 1 up (default 1)")
-    kernel: PerAxis | None = Field(None, description=_PER_AXIS)
-    stride: PerAxis | None = Field(None, description=f"{_PER_AXIS} (default 1)")
-    dilation: PerAxis | None = Field(None, description=f"{_PER_AXIS} (default 1)")
-    groups: Size | Literal["depthwise"] | None = Field(
-        None, description="an integer that divides channels and filters, or depthwise (default 1)"
+    bias: StrictBool = Field(UNSET, description="true or false (default false)")
+    padding: Padding = Field(UNSET, description=_PADDING)
+    dtype: Literal["float32", "float64", "float16"] = Field(
+        UNSET, description="float32, float64 or float16 (default float32)"
     )
-    bias: StrictBool | None = Field(None, description="true or false (default false)")
-    padding: Padding | None = Field(None, description=_PADDING)
-    dtype: Literal["float32", "float64", "float16"] | None = Field(
-        None, description="float32, float64 or float16 (default float32)"
+    data: Literal["lattice", "normal"] | WrittenFields = Field(
+        UNSET, description="lattice, normal, or {input: …, weights: …} written out (default lattice)"
     )
-    data: Literal["lattice", "normal"] | WrittenFields | None = Field(
-        None, description="lattice, normal, or {input: …, weights: …} written out (default lattice)"
+    seed: Annotated[StrictInt, Field(ge=0, le=2**31 - 1)] = Field(UNSET, description="an integer from 0 up (default 0)")
+    expect: ExpectFields = Field(UNSET, description="what the source states: output, pads, windows, parameters, values")
+    tags: list[Annotated[StrictStr, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]] = Field(
+        UNSET, description="a list of words of a-z, 0-9, '.', '_' and '-'"
     )
-    seed: Annotated[StrictInt, Field(ge=0, le=2**31 - 1)] | None = Field(
-        None, description="an integer from 0 up (default 0)"
-    )
-    expect: ExpectFields | None = Field(
-        None, description="what the source states: output, pads, windows, parameters, values"
-    )
-    tags: list[Annotated[StrictStr, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]] | None = Field(
-        None, description="a list of words of a-z, 0-9, '.', '_' and '-'"
-    )
-    source: StrictStr | None = Field(None, description="text: where the facts come from")
-    note: StrictStr | None = Field(None, description="text, for people")
-    since: Annotated[StrictStr, Field(pattern=r"^[0-9]+\.[0-9]+$")] | None = Field(
-        None, description='the version of the case set that brought the case, in quotes: "1.0"'
+    source: StrictStr = Field(UNSET, description="text: where the facts come from")
+    note: StrictStr = Field(UNSET, description="text, for people")
+    since: Annotated[StrictStr, Field(pattern=r"^[0-9]+\.[0-9]+$")] = Field(
+        UNSET, description='the version of the case set that brought the case, in quotes: "1.0"'
     )
 
 
 class MatrixFields(_Strict):
     """Fields with a list of values each; the cases are the product of the lists."""
 
-    input: list[PerAxis] | None = Field(None, min_length=1, description="a list of inputs")
-    batch: list[Size] | None = Field(None, min_length=1, description="a list of integers from 1 up")
-    channels: list[Size] | None = Field(None, min_length=1, description="a list of integers from 1 up")
-    filters: list[Size] | None = Field(None, min_length=1, description="a list of integers from 1 up")
-    kernel: list[PerAxis] | None = Field(None, min_length=1, description="a list of kernels")
-    stride: list[PerAxis] | None = Field(None, min_length=1, description="a list of strides")
-    dilation: list[PerAxis] | None = Field(None, min_length=1, description="a list of dilations")
-    groups: list[Size | Literal["depthwise"]] | None = Field(
-        None, min_length=1, description="a list of integers from 1 up, or depthwise"
+    input: list[PerAxis] = Field(UNSET, min_length=1, description="a list of inputs")
+    batch: list[Size] = Field(UNSET, min_length=1, description="a list of integers from 1 up")
+    channels: list[Size] = Field(UNSET, min_length=1, description="a list of integers from 1 up")
+    filters: list[Size] = Field(UNSET, min_length=1, description="a list of integers from 1 up")
+    kernel: list[PerAxis] = Field(UNSET, min_length=1, description="a list of kernels")
+    stride: list[PerAxis] = Field(UNSET, min_length=1, description="a list of strides")
+    dilation: list[PerAxis] = Field(UNSET, min_length=1, description="a list of dilations")
+    groups: list[Size | Literal["depthwise"]] = Field(
+        UNSET, min_length=1, description="a list of integers from 1 up, or depthwise"
     )
-    bias: list[StrictBool] | None = Field(None, min_length=1, description="a list of true and false")
-    padding: list[Padding] | None = Field(None, min_length=1, description=f"a list, each of {_PADDING}")
-    dtype: list[Literal["float32", "float64", "float16"]] | None = Field(
-        None, min_length=1, description="a list of float32, float64 and float16"
+    bias: list[StrictBool] = Field(UNSET, min_length=1, description="a list of true and false")
+    padding: list[Padding] = Field(UNSET, min_length=1, description=f"a list, each of {_PADDING}")
+    dtype: list[Literal["float32", "float64", "float16"]] = Field(
+        UNSET, min_length=1, description="a list of float32, float64 and float16"
     )
-    data: list[Literal["lattice", "normal"]] | None = Field(
-        None, min_length=1, description="a list of lattice and normal"
-    )
-    seed: list[Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]] | None = Field(
-        None, min_length=1, description="a list of integers from 0 up"
+    data: list[Literal["lattice", "normal"]] = Field(UNSET, min_length=1, description="a list of lattice and normal")
+    seed: list[Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]] = Field(
+        UNSET, min_length=1, description="a list of integers from 0 up"
     )
 
 
 class ExcludeFields(_Strict):
     """Values that a combination of the matrix must all have to be left out."""
 
-    input: PerAxis | None = Field(None, description=_PER_AXIS)
-    batch: Size | None = Field(None, description="an integer from 1 up")
-    channels: Size | None = Field(None, description="an integer from 1 up")
-    filters: Size | None = Field(None, description="an integer from 1 up")
-    kernel: PerAxis | None = Field(None, description=_PER_AXIS)
-    stride: PerAxis | None = Field(None, description=_PER_AXIS)
-    dilation: PerAxis | None = Field(None, description=_PER_AXIS)
-    groups: Size | Literal["depthwise"] | None = Field(None, description="an integer from 1 up, or depthwise")
-    bias: StrictBool | None = Field(None, description="true or false")
-    padding: Padding | None = Field(None, description=_PADDING)
-    dtype: Literal["float32", "float64", "float16"] | None = Field(None, description="float32, float64 or float16")
-    data: Literal["lattice", "normal"] | None = Field(None, description="lattice or normal")
-    seed: Amount | None = Field(None, description="an integer from 0 up")
+    input: PerAxis = Field(UNSET, description=_PER_AXIS)
+    batch: Size = Field(UNSET, description="an integer from 1 up")
+    channels: Size = Field(UNSET, description="an integer from 1 up")
+    filters: Size = Field(UNSET, description="an integer from 1 up")
+    kernel: PerAxis = Field(UNSET, description=_PER_AXIS)
+    stride: PerAxis = Field(UNSET, description=_PER_AXIS)
+    dilation: PerAxis = Field(UNSET, description=_PER_AXIS)
+    groups: Size | Literal["depthwise"] = Field(UNSET, description="an integer from 1 up, or depthwise")
+    bias: StrictBool = Field(UNSET, description="true or false")
+    padding: Padding = Field(UNSET, description=_PADDING)
+    dtype: Literal["float32", "float64", "float16"] = Field(UNSET, description="float32, float64 or float16")
+    data: Literal["lattice", "normal"] = Field(UNSET, description="lattice or normal")
+    seed: Amount = Field(UNSET, description="an integer from 0 up")
 
 
 class CaseEntry(CaseFields):
@@ -145,9 +136,9 @@ class CaseEntry(CaseFields):
     name: Annotated[StrictStr, Field(min_length=1, max_length=200)] = Field(
         description="a-z, 0-9, '.', '_' and '-', starting with a letter or digit; {field} stands for a field's value"
     )
-    matrix: MatrixFields | None = Field(None, description="a list of values for each of some fields")
-    exclude: list[ExcludeFields] | None = Field(
-        None, min_length=1, description="a list of {field: value}; combinations that match one are left out"
+    matrix: MatrixFields = Field(UNSET, description="a list of values for each of some fields")
+    exclude: list[ExcludeFields] = Field(
+        UNSET, min_length=1, description="a list of {field: value}; combinations that match one are left out"
     )
 
 
@@ -156,12 +147,10 @@ class CaseFile(_Strict):
 
     model_config = ConfigDict(extra="forbid", title="Padding conformance cases")
 
-    schema_: Literal[1] = Field(alias="schema", description="1")
+    schema_: Annotated[StrictInt, Field(ge=1, le=1)] = Field(alias="schema", description="1")
     title: Annotated[StrictStr, Field(min_length=1)] = Field(description="text: what the file is about")
-    source: StrictStr | None = Field(None, description="text: where the facts come from")
-    defaults: CaseFields | None = Field(
-        None, description="fields that every case of the file has unless it says otherwise"
-    )
+    source: StrictStr = Field(UNSET, description="text: where the facts come from")
+    defaults: CaseFields = Field(UNSET, description="fields that every case of the file has unless it says otherwise")
     cases: Annotated[list[CaseEntry], Field(min_length=1)] = Field(description="a list of cases, each with a name")
 
 

@@ -96,11 +96,11 @@ class _Builder:
             place = f"{self.document.path}:{mark.line + 1}:{mark.column + 1}" if mark else self.document.path
             raise InputError(f"not YAML: {error.problem or error.context}", place) from error
         except yaml.reader.ReaderError as error:
-            line = text.count("\n", 0, error.position) + 1
-            column = error.position - text.rfind("\n", 0, error.position)
+            before = text.encode()[: error.position].decode("utf-8", "ignore")  # the position counts bytes
+            character = error.character if isinstance(error.character, str) else chr(error.character)
             raise InputError(
-                f"character {error.character!r} is not allowed in YAML; allowed: printable text",
-                f"{self.document.path}:{line}:{column}",
+                f"character {character!r} is not allowed in YAML; allowed: printable text",
+                f"{self.document.path}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}",
             ) from error
         if not self.documents:
             raise InputError("the file is empty; allowed: one YAML document", f"{self.document.path}:1:1")

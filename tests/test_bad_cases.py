@@ -39,8 +39,8 @@ FIELDS = {
     "unknown-exclude-key": ("exclude: [{kernl: 3}]", "4:16", "unknown key 'kernl' … 'kernel'"),
     "unknown-data-key": (
         "data: {input: [[[1]]], weights: [[[1]]], bias: [1]}",
-        "4:11",
-        "data: {'input' … lattice, normal",
+        "4:46",
+        "unknown key 'bias' … input, weights",
     ),
     "duplicate-key": ("kernel: 3; kernel: 5", "5:5", "'kernel' again … line 4"),
     "text-for-a-number": ("kernel: '3'", "4:13", "kernel: '3' … an integer from 1 up"),

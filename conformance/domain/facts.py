@@ -147,9 +147,7 @@ _FOUND: Dict[str, Callable[[CaseFacts], Any]] = {
     "same_leaves": _same_leaves,
     "undilated_odd": _undilated_odd,
     "first_dilation": lambda of: of.dilation[0],
-    "length_fits_channels": lambda of: length_fits_channels(
-        of.size[0], of["channels"] // of["groups"], of["filters"]
-    ),
+    "length_fits_channels": lambda of: length_fits_channels(of.size[0], of["channels"] // of["groups"], of["filters"]),
     "width_is_filters": _width_is_filters,
     "tags": lambda of: list(of.case.get("tags", ())),
 }

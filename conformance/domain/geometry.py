@@ -157,7 +157,9 @@ def canonical(over: Sequence[Axis]) -> Pads:
 
 def same_elements(left: Sequence[Axis], right: Sequence[Axis]) -> bool:
     """Whether two geometries over one input have as many windows, and each reads the same elements."""
-    return all(
-        a.output == b.output and ((a.starts == b.starts and a.dilation == b.dilation) or a.reads() == b.reads())
-        for a, b in zip(left, right)
-    )
+    return all(_same_taps(a, b) or a.reads() == b.reads() for a, b in zip(left, right))
+
+
+def _same_taps(a: Axis, b: Axis) -> bool:
+    """Whether every tap of every window lies in the same place, read or not."""
+    return (a.size, a.kernel, a.dilation, a.starts) == (b.size, b.kernel, b.dilation, b.starts)

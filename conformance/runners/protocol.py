@@ -80,10 +80,11 @@ class PlaceMark:
 
     def read(self) -> Place:
         """The place that was marked last; a mark that is half written is read again."""
-        while True:
+        for _ in range(1000):
             before, sequence, number, since, after = _PLACE.unpack_from(self._memory, 0)
             if before == after:
-                return Place(sequence, STAGES[number] if number >= 0 else "", since)
+                break
+        return Place(sequence, STAGES[number] if number >= 0 else "", since)
 
     def close(self) -> None:
         """Let go of the shared memory."""
