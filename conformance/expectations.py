@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from conformance import packaged, strict_yaml
 from conformance.domain.causes import CAUSES
-from conformance.domain.facts import AXIS_FACTS, FACTS, spell_fact
+from conformance.domain.facts import AXIS_FACTS, COUNTS, FACTS, spell_fact
 from conformance.domain.records import FAILURES
 from conformance.errors import InputError
 from conformance.strict_yaml import Document
@@ -23,7 +24,6 @@ CONTEXT = {
 }
 KEYS = ("when", "verdict", "causes", "message", "reason", "link", "expires")
 _COMPARISON = re.compile(r"(<=|>=|<|>)\s*(\d+)\Z")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 
 Facts = Mapping[str, Any]
 
@@ -98,12 +98,12 @@ def _entry(document: Document, runner: str, index: int, raw: Any) -> Known:
     if verdict not in FAILURES:
         raise document.error(f"verdict: {verdict!r}; allowed: {', '.join(FAILURES)}", (*path, "verdict"))
     causes = entry.get("causes") or []
-    if not isinstance(causes, list) or not all(cause in CAUSES for cause in causes):
+    if not isinstance(causes, list) or not all(isinstance(cause, str) and cause in CAUSES for cause in causes):
         raise document.error(f"causes: {causes!r}; allowed: a list of {', '.join(CAUSES)}", (*path, "causes"))
     if bool(causes) != (verdict == "mismatch"):
         raise document.error(f"causes: {causes!r} with {verdict}; allowed: some for mismatch, none for others", path)
     expires = _text(document, entry, path, "expires")
-    if expires and not _DATE.match(expires):
+    if expires and not _is_date(expires):
         raise document.error(f"expires: {expires!r}; allowed: a date, 2027-01-31", (*path, "expires"))
     when = entry.get("when")
     when = _mapping(document, {} if when is None else when, (*path, "when"), (*FACTS, *CONTEXT))
@@ -154,8 +154,17 @@ def _predicate(document: Document, path: tuple[Any, ...], name: str, wanted: Any
         )
     if name == "versions":
         return _versions(document, path, choices)
+    if name not in COUNTS and any(isinstance(choice, str) and _COMPARISON.match(choice) for choice in choices):
+        raise document.error(f"{name}: {wanted!r}; allowed: a comparison only of {', '.join(COUNTS)}", path)
     tests = [predicate(name, choice) for choice in choices]
     return lambda facts: any(test(facts[name]) for test in tests)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def predicate(name: str, wanted: Any) -> Callable[[Any], bool]:

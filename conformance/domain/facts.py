@@ -47,6 +47,8 @@ FACTS = {
 """Every fact with its meaning."""
 
 AXIS_FACTS = ("input", "kernel", "stride", "dilation")
+COUNTS = (*AXIS_FACTS, "rank", "batch", "channels", "filters", "groups", "multiplier", "first_dilation", "same_leaves")
+"""The facts that are numbers, and so can be compared."""
 
 AS_RECORDED = ("op", "rank", "batch", "channels", "filters", "groups", "bias", "dtype", "data", "since")
 """Facts that are fields of a case's record, as they are."""
