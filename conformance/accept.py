@@ -146,11 +146,15 @@ def _keep(path: Path, before: str, jobs: Sequence[tuple[Facts, Record]]) -> tupl
 
 
 def _true_of(entry: Known, result: Record) -> bool:
-    """Whether an entry says nothing of a job that is not so: its causes are among the job's."""
+    """Whether an entry says nothing of a job that is not so.
+
+    Its causes are among the job's, or the job gives no output, of which another entry will speak.
+    """
     if entry.verdict != result["verdict"]:
-        return False
+        return entry.verdict == "mismatch" and result["verdict"] in FAILURES
     explanations = [result["causes"], *result.get("alternatives", ())]
-    return any(set(entry.causes) <= set(causes) for causes in explanations)
+    said = entry.message in result.get("failure", {}).get("message", "")
+    return said and any(set(entry.causes) <= set(causes) for causes in explanations)
 
 
 def _rules(jobs: Sequence[tuple[Facts, Record]], kept: Sequence[Known]) -> Iterator[tuple[dict[str, Any], Ending]]:
