@@ -5,23 +5,19 @@ Every error names the file, line and column, what arrived and what is allowed.
 
 from __future__ import annotations
 
-import difflib
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from conformance import packaged, schema, strict_yaml
 from conformance.domain.case import Case, Expect, Written, by, spell_padding
 from conformance.domain.geometry import Axis
 from conformance.errors import InputError
-from conformance.strict_yaml import Document
+from conformance.strict_yaml import Document, shown
 
 MARKER = "case.schema.json"
 """A case root holds this file; a case's identity is its place under the root."""
@@ -77,12 +73,12 @@ def read_file(path: Path, root: Path) -> Iterator[Case]:
     """The cases of one file, named by its place under ``root``."""
     document = strict_yaml.read(path)
     if not isinstance(document.data, dict):
-        raise document.error(f"{_shown(document.data)} as a case file; allowed: a mapping with schema, title and cases")
+        raise document.error(f"{shown(document.data)} as a case file; allowed: a mapping with schema, title and cases")
     prefix = path.resolve().relative_to(root).with_suffix("").as_posix()
     for part in prefix.split("/"):
         if not NAME.match(part):
             raise document.error(f"{part!r} in the file's path; allowed: {NAME.pattern[:-2]}")
-    _validate(document)
+    schema.validate(document)
     names: dict[str, str] = {}
     for index in range(len(document.data["cases"])):
         for case in _Entry(document, index).cases(prefix):
@@ -90,93 +86,6 @@ def read_file(path: Path, root: Path) -> Iterator[Case]:
                 raise InputError(f"case {case.id!r} again; allowed: once (it is at {names[case.id]})", case.where)
             names[case.id] = case.where
             yield case
-
-
-def _validate(document: Document) -> None:
-    """Hold a file against the schema; the first error in the file, in this project's words."""
-    try:
-        schema.CaseFile.model_validate(document.data)
-    except ValidationError as error:
-        found = [_explain(document, part["loc"], part["type"]) for part in error.errors(include_url=False)]
-        # Of a value that may be of several kinds, the error that goes deepest into it says the most.
-        deepest = [one for one in found if not any(_inside(other.path, one.path) for other in found)]
-        raise min(deepest, key=lambda one: one.position).error from None
-
-
-class _Found(NamedTuple):
-    """An error of the schema: its path, its position in the file, what to print."""
-
-    path: tuple[Any, ...]
-    position: tuple[int, int]
-    error: InputError
-
-
-def _inside(path: tuple[Any, ...], outer: tuple[Any, ...]) -> bool:
-    return len(path) > len(outer) and path[: len(outer)] == outer
-
-
-def _explain(document: Document, location: tuple[Any, ...], kind: str) -> _Found:
-    """One schema error in this project's words."""
-    model: Any = schema.CaseFile
-    value, description = document.data, "a mapping"
-    path: tuple[Any, ...] = ()
-    parents: tuple[Any, Any] = (None, None)
-    field_path: tuple[Any, ...] = ()
-    for part in location:
-        inside = part in value if isinstance(value, dict) else isinstance(part, int) and isinstance(value, list)
-        if not inside:  # the name of a union's branch, or a key that is missing
-            continue
-        parents = (model, value)
-        value = value[part]
-        path = (*path, part)
-        if isinstance(part, str) and model is not None:
-            described, inner = _field(model, part)
-            if described:
-                description, field_path = described, path
-            model = inner
-    name = field_path[-1] if field_path else ""
-    if kind == "missing":
-        missing = str(location[-1])
-        described, _ = _field(model, missing)
-        message = f"{missing!r} is missing; allowed: {described}"
-        # Told last: rather tell of the key that it was misspelt as.
-        return _Found((*path, missing), (sys.maxsize, 0), document.error(message, path))
-    if kind == "extra_forbidden":
-        known = sorted(_names(parents[0]))
-        close = difflib.get_close_matches(str(path[-1]), known, 1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        message = f"unknown key {path[-1]!r}{hint}; allowed: {', '.join(known)}"
-        return _Found(path, document.keys.get(path, (1, 1)), document.error(message, path, key=True))
-    message = f"{name}: {_shown(value)}; allowed: {description}" if name else f"{_shown(value)}; allowed: {description}"
-    return _Found(path, document.places.get(path, (1, 1)), document.error(message, path))
-
-
-def _field(model: Any, name: str) -> tuple[str, Any]:
-    """A field's description, and the model inside it if it has one."""
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        return "", None
-    field = model.model_fields.get("schema_" if name == "schema" else name)
-    if field is None:
-        return "", None
-    inner: dict[str, type[BaseModel]] = {
-        "defaults": schema.CaseFields,
-        "cases": schema.CaseEntry,
-        "matrix": schema.MatrixFields,
-        "exclude": schema.ExcludeFields,
-        "expect": schema.ExpectFields,
-        "data": schema.WrittenFields,
-    }
-    return field.description or "", inner.get(name)
-
-
-def _names(model: Any) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _shown(value: Any) -> str:
-    """A value that arrived, short enough for one line."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 @dataclass
@@ -326,7 +235,7 @@ class _Entry:
         name = re.sub(r"\{(\w+)\}", fill, fields["name"])
         if not NAME.match(name) or len(name) > NAME_LIMIT:
             allowed = f"up to {NAME_LIMIT} of a-z, 0-9, '.', '_' and '-', starting with a letter or digit"
-            raise self.error(f"name: {_shown(name)}; allowed: {allowed}", "name")
+            raise self.error(f"name: {shown(name)}; allowed: {allowed}", "name")
         return name
 
     def integers(self, value: Any, field: str) -> tuple[Any, ...]:
@@ -335,7 +244,7 @@ class _Entry:
             return tuple(self.integers(item, field) for item in value)
         if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**24:
             allowed = f"nested lists of integers up to {2**24}"
-            raise self.error(f"{field}: {_shown(value)}; allowed: {allowed}", field.split(".")[0])
+            raise self.error(f"{field}: {shown(value)}; allowed: {allowed}", field.split(".")[0])
         return value  # type: ignore[return-value]
 
     def expect(self, fields: dict[str, Any]) -> Expect:
@@ -447,7 +356,7 @@ def check_values(cases: Iterable[Case]) -> None:
 
 
 def _contradiction(field: str, stated: Any, computed: Any, place: str) -> InputError:
-    return InputError(f"expect.{field}: {_shown(stated)}; the reference gives {_shown(computed)}", place)
+    return InputError(f"expect.{field}: {shown(stated)}; the reference gives {shown(computed)}", place)
 
 
 def _tuples(value: Any) -> Any:

@@ -24,11 +24,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from conformance.domain.facts import facts
-from conformance.domain.records import FAILURES
+from conformance.domain.records import FAILURES, HOLDING
 from conformance.expectations import Expectations, Facts, Known
-
-HOLDING = ("ok", "known", "new")
-RESULTS = ("regression", "changed", "fixed", "expired", "stale", "new", "known", "ok")
 
 
 class Gate:

@@ -5,12 +5,17 @@ Each field's description says what is allowed; the JSON Schema shows it and the 
 
 from __future__ import annotations
 
+import difflib
 import os
-from typing import Annotated, Any, Literal
+import sys
+from typing import Annotated, Any, Literal, NamedTuple
 
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for some reads every installed package
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
+
+from conformance.errors import InputError
+from conformance.strict_yaml import Document, shown
 
 Size = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
 Amount = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]
@@ -159,3 +164,84 @@ def json_schema() -> dict[str, Any]:
     schema = CaseFile.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return schema
+
+
+def validate(document: Document) -> None:
+    """Hold a file against the schema; the first error in the file, in this project's words."""
+    try:
+        CaseFile.model_validate(document.data)
+    except ValidationError as error:
+        found = [_explain(document, part["loc"], part["type"]) for part in error.errors(include_url=False)]
+        # Of a value that may be of several kinds, the error that goes deepest into it says the most.
+        deepest = [one for one in found if not any(_inside(other.path, one.path) for other in found)]
+        raise min(deepest, key=lambda one: one.position).error from None
+
+
+class _Found(NamedTuple):
+    """An error of the schema: its path, its position in the file, what to print."""
+
+    path: tuple[Any, ...]
+    position: tuple[int, int]
+    error: InputError
+
+
+def _inside(path: tuple[Any, ...], outer: tuple[Any, ...]) -> bool:
+    return len(path) > len(outer) and path[: len(outer)] == outer
+
+
+def _explain(document: Document, location: tuple[Any, ...], kind: str) -> _Found:
+    """One schema error in this project's words."""
+    model: Any = CaseFile
+    value, description = document.data, "a mapping"
+    path: tuple[Any, ...] = ()
+    parents: tuple[Any, Any] = (None, None)
+    field_path: tuple[Any, ...] = ()
+    for part in location:
+        inside = part in value if isinstance(value, dict) else isinstance(part, int) and isinstance(value, list)
+        if not inside:  # the name of a union's branch, or a key that is missing
+            continue
+        parents = (model, value)
+        value = value[part]
+        path = (*path, part)
+        if isinstance(part, str) and model is not None:
+            described, inner = _field(model, part)
+            if described:
+                description, field_path = described, path
+            model = inner
+    name = field_path[-1] if field_path else ""
+    if kind == "missing":
+        missing = str(location[-1])
+        described, _ = _field(model, missing)
+        message = f"{missing!r} is missing; allowed: {described}"
+        # Told last: rather tell of the key that it was misspelt as.
+        return _Found((*path, missing), (sys.maxsize, 0), document.error(message, path))
+    if kind == "extra_forbidden":
+        known = sorted(_names(parents[0]))
+        close = difflib.get_close_matches(str(path[-1]), known, 1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        message = f"unknown key {path[-1]!r}{hint}; allowed: {', '.join(known)}"
+        return _Found(path, document.keys.get(path, (1, 1)), document.error(message, path, key=True))
+    message = f"{name}: {shown(value)}; allowed: {description}" if name else f"{shown(value)}; allowed: {description}"
+    return _Found(path, document.places.get(path, (1, 1)), document.error(message, path))
+
+
+def _field(model: Any, name: str) -> tuple[str, Any]:
+    """A field's description, and the model inside it if it has one."""
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return "", None
+    field = model.model_fields.get("schema_" if name == "schema" else name)
+    if field is None:
+        return "", None
+    inner: dict[str, type[BaseModel]] = {
+        "defaults": CaseFields,
+        "cases": CaseEntry,
+        "matrix": MatrixFields,
+        "exclude": ExcludeFields,
+        "expect": ExpectFields,
+        "data": WrittenFields,
+    }
+    return field.description or "", inner.get(name)
+
+
+def _names(model: Any) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]

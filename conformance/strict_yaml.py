@@ -70,6 +70,12 @@ def read(path: Path) -> Document:
     return document
 
 
+def shown(value: Any) -> str:
+    """A value that arrived, short enough for one line."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def shown_path(path: Path) -> str:
     """A path as people read it: relative where it lies below the current folder."""
     try:

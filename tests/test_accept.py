@@ -119,9 +119,9 @@ def test_entries_that_hold_keep_their_text_and_comments_and_others_go(tmp_path: 
         "# Kept at the top.\n"
         'schema: 1\nrunner: fake\ncases: "1.0"\nknown:\n'
         "  # Why this is so.\n"
-        "  - when: {rank: 1, bias: true}\n    verdict: mismatch\n    causes: [bias-dropped]\n    reason: found by hand\n"
+        "  - when: {rank: 1, bias: true}\n    verdict: mismatch\n    causes: [bias-dropped]\n    reason: by hand\n"
         "  # This was mended.\n"
-        "  - when: {rank: 2, bias: true}\n    verdict: mismatch\n    causes: [bias-dropped]\n    reason: no longer so\n",
+        "  - when: {rank: 2, bias: true}\n    verdict: mismatch\n    causes: [bias-dropped]\n    reason: was so\n",
         "utf-8",
     )
     run = run_of(composed, tmp_path)
@@ -129,8 +129,8 @@ def test_entries_that_hold_keep_their_text_and_comments_and_others_go(tmp_path: 
     assert judged(run, tmp_path) == []
     assert text.startswith("# Kept at the top.\n")
     assert "  # Why this is so.\n  - when: {rank: 1, bias: true}\n" in text
-    assert "found by hand" in text
-    assert "no longer so" not in text
+    assert "reason: by hand" in text
+    assert "was so" not in text
     assert "This was mended" not in text
 
 

@@ -19,6 +19,11 @@ FAILURES = ("mismatch", "crash", "timeout", "error", "unsupported", "not_run")
 VERDICTS = (*FAILURES, "hazard", "match")
 
 
+HOLDING = ("ok", "known", "new")
+GATES = ("regression", "changed", "fixed", "expired", "stale", *reversed(HOLDING))
+"""The gate's results, those first that do not hold."""
+
+
 @dataclass(frozen=True)
 class Spelling:
     """How a variant writes one case, and the pads that it thereby declares.

@@ -12,14 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from conformance.domain.causes import CAUSES
-from conformance.domain.records import FAILURES, VERDICTS
+from conformance.domain.records import FAILURES, GATES, HOLDING, VERDICTS
 from conformance.journal import Record, Run
 from conformance.render.plain import counted, one_line, printable
-
-HOLDING = ("ok", "known", "new")
-"""Gate results that hold; every other one fails the gate (DESIGN: expectations)."""
-
-GATES = ("regression", "changed", "fixed", "expired", "stale", "new", "known", "ok")
 
 UNATTRIBUTED = "unattributed"
 

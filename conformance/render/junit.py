@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from conformance.domain.records import GATES
 from conformance.journal import Record, Run
-from conformance.render.digest import GATES, Digest, explain
+from conformance.render.digest import Digest, explain
 from conformance.render.plain import counted, head, one_line, printable
 
 PASSING = ("ok",)
