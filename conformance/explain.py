@@ -12,7 +12,8 @@ from conformance.errors import InputError
 WIDEST = 72
 """Columns of a drawing; longer inputs are cut in the middle."""
 
-Configuration = Case
+MOST = 8
+"""Windows of a drawing; of more, the first and the last are shown."""
 
 
 def configuration(sizes: str, kernel: str, stride: str, dilation: str, padding: str) -> Case:
@@ -125,22 +126,23 @@ def arithmetic(rule: str, axis: Axis) -> list[str]:
 def drawing(axis: Axis) -> list[str]:
     """The padded row and the windows below it: ``.`` is padding, digits are elements, ``#`` is a tap."""
     width = axis.begin + axis.size + axis.end
-    shown = min(width, WIDEST)
-    cells = ["." if not 0 <= place < axis.size else str(place % 10) for place in range(-axis.begin, width - axis.begin)]
-    lines = [f"  {'input':>12} |{''.join(cells[:shown])}{'…' if width > shown else ''}|"]
+    places = range(-axis.begin, width - axis.begin)
+    row = "".join(str(place % 10) if 0 <= place < axis.size else "." for place in places)
+    lines = [f"  {'input':>12} |{_cut(row)}|"]
     starts = list(axis.starts)
-    kept = starts if len(starts) <= 8 else [*starts[:5], *starts[-2:]]
     for number, start in enumerate(starts):
-        if start not in kept:
-            if kept and start == starts[5]:
-                lines.append(f"  {'…':>12}")
+        if len(starts) > MOST and MOST - 3 <= number < len(starts) - 2:
+            lines += [f"  {'…':>12}"] if number == MOST - 3 else []
             continue
-        row = [" "] * width
-        for tap in range(axis.kernel):
-            row[start + axis.begin + tap * axis.dilation] = "#"
+        taps = {start + tap * axis.dilation for tap in range(axis.kernel)}
         label = f"{number} from {start}"
-        lines.append(f"  {label:>12} |{''.join(row[:shown])}{'…' if width > shown else ''}|")
+        lines.append(f"  {label:>12} |{_cut(''.join('#' if place in taps else ' ' for place in places))}|")
     return lines
+
+
+def _cut(row: str) -> str:
+    """A row that fits, its middle left out where it is too long: the pads are at its ends."""
+    return row if len(row) <= WIDEST else f"{row[: WIDEST // 2]}…{row[-(WIDEST // 2) :]}"
 
 
 def comparison(case: Case) -> list[str]:

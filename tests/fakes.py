@@ -204,9 +204,10 @@ class Hangs(Right):
 
 
 def hang() -> NoReturn:
-    """Wait without an end; tell the pipe that ``HANGS`` names, if any, that it is so."""
+    """Wait without an end; hold the pipe that ``HANGS`` names, if any, as long as that lasts."""
     if "HANGS" in os.environ:
-        Path(os.environ["HANGS"]).write_text("hangs")
+        pipe = os.open(os.environ["HANGS"], os.O_WRONLY)
+        os.write(pipe, b"hangs")
     threading.Event().wait()
     raise AssertionError
 

@@ -1,0 +1,432 @@
+"""The command from outside: each exit status, and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import __version__, cases, journal, packaged, plan, runners
+from tests.fakes import ROOT
+from tests.small_runs import FAKES, case_file
+
+NAMES = ("good-0", "bad-run", "good-1")
+HEAVY = "numpy pydantic yaml rich jinja2 torch tensorflow keras tf_keras onnx onnxruntime onnx2keras"
+COMMAND = [sys.executable, "-m", "conformance"]
+ENVIRON = {**os.environ, "PYTHONPATH": ROOT, "COLUMNS": "200"}
+
+Ended = subprocess.CompletedProcess[str]
+
+
+def conformance(*arguments: str | Path, cwd: Path | str = ROOT, **environ: str) -> Ended:
+    """The command's end."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env={**ENVIRON, **environ},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def run(folder: Path, fake: str, *options: str | Path, names: tuple[str, ...] = NAMES) -> Ended:
+    """``conformance run`` of small cases through one fake, into ``run``."""
+    return conformance("run", case_file(folder, names), "--runner", FAKES + fake, "--out", folder / "run", *options)
+
+
+def expectation(folder: Path, fake: str, when: str = "{}", verdict: str = "mismatch", causes: str = "[unattributed]") -> Path:
+    """A folder with one entry about a fake."""
+    (folder / "known").mkdir(exist_ok=True)
+    about = f"causes: {causes}" if verdict == "mismatch" else "message: ''".replace("''", "a")
+    (folder / "known" / "fake.yaml").write_text(
+        f'schema: 1\nrunner: "{FAKES}{fake}"\ncases: "1.0"\nknown:\n'
+        f"  - {{when: {when}, verdict: {verdict}, {about}, reason: it is so}}\n"
+    )
+    return folder / "known"
+
+
+def loaded(*arguments: str) -> list[str]:
+    """The heavy modules that a command has imported when it ends."""
+    code = f"""
+import sys
+sys.argv = ["conformance", *{arguments!r}]
+from conformance import cli
+try:
+    cli.main()
+except SystemExit as ended:
+    assert ended.code in (0, None), ended.code
+print("loaded:", *sorted(set({HEAVY!r}.split()) & set(sys.modules)))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=ENVIRON, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.splitlines()[-1].split()[1:]
+
+
+def test_0_the_gate_holds(tmp_path: Path) -> None:
+    ended = run(tmp_path, "Right")
+    assert ended.returncode == 0, ended.stderr
+    assert "6 jobs" in ended.stdout
+    assert "6 match" in ended.stdout
+    assert str(tmp_path / "run" / "report.html") in ended.stdout.replace("\n", "")
+    assert ended.stderr == ""
+    written = {path.name for path in (tmp_path / "run").iterdir()}
+    assert written == {"results.jsonl", "report.html", "summary.json", "summary.md", "junit.xml"}
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert "match" in json.dumps(summary)
+
+
+def test_0_habits_and_known_defects_hold(tmp_path: Path) -> None:
+    assert run(tmp_path, "Habit").returncode == 0
+    known = expectation(tmp_path, "Wrong", '{case: "*/bad-*"}')
+    ended = run(tmp_path, "Wrong", "--expectations", known)
+    assert ended.returncode == 0, ended.stdout
+    assert {result["gate"] for result in journal.read(tmp_path / "run").results} == {"ok", "known"}
+
+
+def test_1_the_gate_does_not_hold_and_the_jobs_are_named(tmp_path: Path) -> None:
+    ended = run(tmp_path, "Wrong")
+    assert ended.returncode == 1
+    assert "small/bad-run" in ended.stdout
+    assert "regression" in ended.stdout
+    assert "unattributed" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("when", "verdict", "causes", "word"),
+    [
+        ('{case: "*/bad-*", variant: asked}', "mismatch", "[unattributed]", "regression"),
+        ("{}", "mismatch", "[unattributed]", "fixed"),
+        ('{case: "*/bad-*"}', "mismatch", "[pads-ignored]", "changed"),
+        ('{case: "*/bad-*"}', "error", "[]", "changed"),
+    ],
+)
+def test_1_where_anything_differs_from_what_is_known(
+    tmp_path: Path, when: str, verdict: str, causes: str, word: str
+) -> None:
+    known = expectation(tmp_path, "Wrong", when, verdict, causes)
+    ended = run(tmp_path, "Wrong", "--expectations", known)
+    assert ended.returncode == 1, ended.stdout
+    assert word in {result["gate"] for result in journal.read(tmp_path / "run").results}
+    assert word in ended.stdout
+
+
+def test_1_a_finished_run_is_judged_again_against_expectations_as_they_are_now(tmp_path: Path) -> None:
+    run(tmp_path, "Wrong")
+    before = (tmp_path / "run" / "results.jsonl").read_bytes()
+    known = expectation(tmp_path, "Wrong", '{case: "*/bad-*"}')
+    assert conformance("gate", tmp_path / "run").returncode == 1
+    assert conformance("gate", tmp_path / "run", "--expectations", known).returncode == 0
+    assert conformance("gate", tmp_path / "run" / "results.jsonl", "--expectations", known).returncode == 0
+    expectation(tmp_path, "Wrong", "{case: small/bad-run, variant: asked}")
+    ended = conformance("gate", tmp_path / "run", "--expectations", known)
+    assert ended.returncode == 1
+    assert "small/bad-run" in ended.stdout
+    assert (tmp_path / "run" / "results.jsonl").read_bytes() == before
+
+
+def test_1_an_entry_that_reaches_nothing_of_a_whole_run_is_stale(tmp_path: Path) -> None:
+    """The run says that it left nothing out, as a run of every packaged case does."""
+    run(tmp_path, "Right")
+    path = tmp_path / "run" / "results.jsonl"
+    header, *rest = path.read_text().splitlines(keepends=True)
+    changed = json.loads(header)
+    assert changed["selection"]["narrowed"] is True
+    known = expectation(tmp_path, "Right", "{rank: 3}")
+    assert conformance("gate", tmp_path / "run", "--expectations", known).returncode == 0
+    changed["selection"]["narrowed"] = False
+    path.write_text(json.dumps(changed) + "\n" + "".join(rest))
+    ended = conformance("gate", tmp_path / "run", "--expectations", known)
+    assert ended.returncode == 1
+    assert "stale" in ended.stdout
+    assert "fake.yaml:5:5" in ended.stdout
+
+
+def test_expectations_are_found_in_the_users_pyproject(tmp_path: Path) -> None:
+    run(tmp_path, "Wrong")
+    expectation(tmp_path, "Wrong", '{case: "*/bad-*"}')
+    (tmp_path / "pyproject.toml").write_text('[tool.conformance]\nexpectations = "known"\n')
+    (tmp_path / "deeper").mkdir()
+    assert conformance("gate", tmp_path / "run").returncode == 1
+    for folder in (tmp_path, tmp_path / "deeper"):
+        assert conformance("gate", tmp_path / "run", cwd=folder).returncode == 0
+    (tmp_path / "pyproject.toml").write_text('[tool.conformance]\nexpectations = ["nowhere"]\n')
+    ended = conformance("gate", tmp_path / "run", cwd=tmp_path)
+    assert (ended.returncode, "nowhere is no folder" in ended.stderr) == (4, True)
+    (tmp_path / "pyproject.toml").write_text("[tool.conformance]\nexpectations = 3\n")
+    ended = conformance("gate", tmp_path / "run", cwd=tmp_path)
+    assert ended.returncode == 4
+    assert "tool.conformance.expectations: 3; allowed: a folder, or a list of them" in ended.stderr
+
+
+def test_2_a_runner_that_cannot_start_makes_the_run_incomplete(tmp_path: Path) -> None:
+    ended = run(tmp_path, "CannotOpen")
+    assert ended.returncode == 2
+    assert "not_run" in ended.stdout
+    assert "incomplete" in ended.stdout
+    assert conformance("gate", tmp_path / "run").returncode == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(tmp_path: Path, number: int) -> None:
+    pipe = tmp_path / "hangs"
+    os.mkfifo(pipe)
+    command = [*COMMAND, "run", str(case_file(tmp_path, NAMES)), "--runner", FAKES + "Hangs", "--jobs", "1"]
+    with subprocess.Popen(
+        [*command, "--out", str(tmp_path / "run")],
+        cwd=ROOT,
+        env={**ENVIRON, "HANGS": str(pipe)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        with pipe.open("rb", buffering=0) as hanging:
+            assert hanging.read(5) == b"hangs"
+            process.send_signal(number)
+            assert hanging.read() == b"", "the worker has died"
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 2, errors
+    assert "incomplete" in output + errors
+    found = journal.read(tmp_path / "run")
+    assert [(result["case"], result["verdict"]) for result in found.results] == [("small/good-0", "match")] * 2
+    assert (found.planned, found.footer, found.complete) == (6, None, False)
+    assert conformance("gate", tmp_path / "run").returncode == 2
+    assert conformance("accept", tmp_path / "run", "--expectations", tmp_path / "known").returncode == 4
+
+
+def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
+    ended = run(tmp_path, "BreaksInThePlan")
+    assert ended.returncode == 3
+    assert "ZeroDivisionError" in ended.stderr
+    assert "a fault of this program" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["walk"], "No such command 'walk'"),
+        (["run", "--wat"], "No such option"),
+        (["run", "nowhere.yaml"], "nowhere.yaml does not exist; allowed: case files (*.yaml) and folders of them"),
+        (["run", "--runner", "pytorch"], "unknown runner 'pytorch': expected one of torch, tensorflow"),
+        (["run", "--require", "pytorch"], "unknown runner 'pytorch'"),
+        (["run", "--runner", "torch/sane"], "unknown variant 'sane' of runner torch; allowed: explicit, same, symmetric"),
+        (["run", "--runner", "tests.fakes:Nobody"], "cannot load runner 'tests.fakes:Nobody'"),
+        (["run", "--runner", "tests.fakes:NoRunner"], "'tests.fakes:NoRunner' is no runner"),
+        (["run", "--runner", "tests.fakes:NeedsWhatIsMissing"], "which is not installed; try: python -m pip install"),
+        (["run", "--require", "tests.fakes:NeedsWhatIsMissing"], "which is not installed; try: python -m pip install"),
+        (["run", "-k", "a and"], "-k 'a and'; allowed: words joined by 'and', 'or', 'not' and parentheses"),
+        (["run", "--shard", "3/2"], "'3/2'; allowed: I/N with 1 <= I <= N"),
+        (["run", "--shard", "half"], "'half'; allowed: I/N with 1 <= I <= N"),
+        (["run", "--jobs", "0"], "0 is not in the range"),
+        (["run", "--timeout", "0"], "not in the range"),
+        (["run", "--expectations", "nowhere"], "nowhere is no folder; allowed: a folder of expectation files"),
+        (["gate", "nowhere"], "nowhere: no journal there"),
+        (["report", "nowhere"], "no journal there"),
+        (["accept", "nowhere"], "no journal there"),
+        (["explain", "--input", "6", "--padding", "same"], "Missing option '--kernel'"),
+        (["explain", "--input", "6", "--kernel", "9", "--padding", "valid"], "--kernel 9 spans 9; allowed: up to"),
+        (["list", "--runner", "pytorch"], "unknown runner 'pytorch'"),
+    ],
+    ids=" ".join,
+)
+def test_4_bad_usage(tmp_path: Path, arguments: list[str], message: str) -> None:
+    if arguments[0] == "run":
+        arguments = [*arguments, "--out", str(tmp_path / "run")]
+    ended = conformance(*arguments)
+    assert ended.returncode == 4, ended.stdout
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("schema: 1\ntitle: t\ncases:\n  - {name: a, input: 6, kernel: 3, pading: same}\n", "small.yaml:4:37: unknown key"),
+        ("schema: 1\ntitle: t\ncases:\n  - {name: a, input: 6, kernel: 9, padding: valid}\n", "small.yaml:4:34: kernel: 9"),
+        (
+            "schema: 1\ntitle: t\ncases:\n  - {name: a, input: 6, kernel: 3, padding: same, expect: {output: [5]}}\n",
+            "small.yaml:4:67: expect.output: (5,); the reference gives (6,)",
+        ),
+        ("", "small.yaml:1:1: the file is empty"),
+        ("schema: 1\ntitle: \xff\n".encode("latin-1").decode("latin-1"), "small.yaml:"),
+    ],
+    ids=["key", "kernel", "expect", "empty", "incomplete"],
+)
+def test_4_a_bad_case_file_before_any_runner_starts(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "small.yaml").write_text(text)
+    ended = conformance(
+        "run", tmp_path / "small.yaml", "--runner", FAKES + "HangsInOpen", "--out", tmp_path / "run"
+    )
+    assert ended.returncode == 4
+    assert message in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_4_bad_expectations_before_any_runner_starts(tmp_path: Path) -> None:
+    known = expectation(tmp_path, "HangsInOpen", "{ranks: 1}")
+    ended = run(tmp_path, "HangsInOpen", "--expectations", known)
+    assert ended.returncode == 4
+    assert "fake.yaml:5:13: unknown key 'ranks'; allowed: case, op, rank" in ended.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "-k", "no-such-case"], ["run", "--tag", "no-such-tag"], ["list", "-k", "no-such-case"]], ids=" ".join
+)
+def test_5_nothing_selected(tmp_path: Path, arguments: list[str]) -> None:
+    options = ["--runner", FAKES + "HangsInOpen"]
+    if arguments[0] == "run":
+        options += ["--out", str(tmp_path / "run")]
+    ended = conformance(*arguments, *options)
+    assert ended.returncode == 5
+    assert not (tmp_path / "run").exists()
+
+
+def test_5_where_no_case_applies_to_the_variants(tmp_path: Path) -> None:
+    path = case_file(tmp_path, ["a"], padding="valid")
+    ended = conformance("run", path, "--runner", "torch/symmetric", "--out", tmp_path / "run")
+    assert ended.returncode == 5
+    assert "try: conformance list" in ended.stderr
+
+
+def test_shards_are_parts_of_the_run(tmp_path: Path) -> None:
+    seen: list[Any] = []
+    for index in (1, 2):
+        assert run(tmp_path, "Right", "--shard", f"{index}/2").returncode == 0
+        seen += [result["case"] for result in journal.read(tmp_path / "run").results]
+    assert sorted(seen) == sorted(f"small/{name}" for name in NAMES for _ in range(2))
+
+
+def test_a_shuffled_run_ends_alike(tmp_path: Path) -> None:
+    ended = run(tmp_path, "Wrong", "--shuffle", "1")
+    assert ended.returncode == 1
+    assert [result["case"] for result in journal.read(tmp_path / "run").results][::2] != [f"small/{n}" for n in NAMES]
+
+
+def test_reports_are_rendered_again_from_the_journal(tmp_path: Path) -> None:
+    run(tmp_path, "Wrong")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    for name in before:
+        if name != "results.jsonl":
+            (tmp_path / "run" / name).unlink()
+    ended = conformance("report", tmp_path / "run")
+    assert ended.returncode == 0, ended.stderr
+    assert "small/bad-run" in ended.stdout
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_no_color_means_plain_text(tmp_path: Path) -> None:
+    ended = conformance(
+        "run", case_file(tmp_path, NAMES), "--runner", FAKES + "Wrong", "--out", tmp_path / "run", "--no-color",
+        FORCE_COLOR="1", TERM="xterm-256color",
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert "\x1b[3" not in ended.stdout
+    assert "\x1b[9" not in ended.stdout
+
+
+def test_what_a_runner_says_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+    ended = run(tmp_path, "Raises")
+    assert ended.returncode == 1
+    assert "\x1b" not in ended.stdout
+
+
+def test_list_names_cases_and_with_a_runner_jobs() -> None:
+    packaged_cases = cases.load()
+    listed = conformance("list").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == [case.id for case in packaged_cases]
+    assert conformance("list", "-k", "seeds/keras").stdout.splitlines() == [
+        f"{case.id}  {case.describe()}" for case in packaged_cases if case.id.startswith("seeds/keras")
+    ]
+    jobs = plan.plan([case for case in packaged_cases if "seeds" in case.id], plan.select_runners(["torch", "tf1/same"]))
+    assert conformance("list", "-k", "seeds", "--runner", "torch", "--runner", "tf1/same").stdout.splitlines() == [
+        f"{job.case.id}  {job.runner}/{job.variant}" for job in jobs
+    ]
+
+
+def test_list_as_json() -> None:
+    found = list(map(json.loads, conformance("list", "-k", "i6-same", "--json").stdout.splitlines()))
+    assert [(case["id"], case["pads"]) for case in found if "fixed" in case["id"]] == [
+        ("seeds/fixed-padding/i6-same", [[0, 1], [0, 1]]),
+        ("seeds/fixed-padding/rows-i6-same", [[0, 1]]),
+    ]
+    jobs = conformance("list", "-k", "rows-i6-same", "--runner", "torch/symmetric", "--json").stdout
+    assert json.loads(jobs) == {
+        "case": "seeds/fixed-padding/rows-i6-same",
+        "runner": "torch",
+        "variant": "symmetric",
+        "declared": [[1, 1]],
+    }
+
+
+def test_the_schema_is_the_one_beside_the_cases() -> None:
+    assert conformance("schema").stdout == (packaged.cases() / cases.MARKER).read_text("utf-8")
+
+
+def test_doctor_says_what_is_installed() -> None:
+    ended = conformance("doctor")
+    assert ended.returncode == 0
+    for name in runners.CORE:
+        assert f"\n{name}: ready: " in "\n" + ended.stdout
+    assert f"torch: ready: torch {plan.installed(runners.load('torch'))['torch']}\n" in ended.stdout
+    assert "    variants: explicit, same, symmetric\n" in ended.stdout
+    assert "a negative control" in ended.stdout
+
+
+def test_doctor_says_how_to_install_what_is_missing(tmp_path: Path) -> None:
+    """In an environment of its own, whose one package folder leaves PyTorch out."""
+    code = """
+import importlib.metadata, sys
+from conformance import plan
+known = plan.version
+def version(name):
+    if name == "torch":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return known(name)
+plan.version = version
+sys.argv = ["conformance", "doctor"]
+from conformance import cli
+cli.main()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=ENVIRON, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "torch: missing torch; python -m pip install 'padding-conformance[torch]'\n" in ended.stdout
+
+
+def test_explain_prints_the_arithmetic_and_the_drawing() -> None:
+    ended = conformance("explain", "--input", "6", "--kernel", "3", "--stride", "2", "--padding", "same")
+    assert ended.returncode == 0
+    assert "begin = 1 // 2 = 0; end = 1 - 0 = 1" in ended.stdout
+    assert "2 from 4 |    ###|" in ended.stdout
+
+
+def test_help_and_version() -> None:
+    for arguments in (["--help"], ["-h"]):
+        ended = conformance(*arguments)
+        assert ended.returncode == 0
+        assert "Exit status: 0 the gate holds; 1 it does not; 2 interrupted" in ended.stdout
+    assert __version__ in conformance("--version").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        (["--help"], set()),
+        (["run", "--help"], set()),
+        (["explain", "--input", "6", "--kernel", "3", "--padding", "same"], set()),
+        (["doctor"], {"numpy", "pydantic", "yaml"}),
+        (["list"], {"pydantic", "yaml"}),
+        (["list", "--runner", "tf1"], {"pydantic", "yaml"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_a_command_loads(arguments: list[str], allowed: set[str]) -> None:
+    assert set(loaded(*arguments)) <= allowed
