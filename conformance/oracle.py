@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,8 +86,18 @@ def convolve(case: Case, data: Data, how: Reading) -> Reference:
     ``output[n, o, p] = bias[o] + Σ input[n, i, p·stride + t·dilation - begin] · weights[o, i, t]``,
     a cross-correlation as every framework defines it (ONNX ``Conv``), zeros outside the input.
     """
-    if how.phased:
-        return _convolve_phased(case, data, how)
+    sums = _phased_sums(case, data, how) if how.phased else _sums(case, data, how)
+    if how.bias_last and data.bias is not None:
+        sums += data.bias.astype(np.float64)
+    elif how.bias and data.bias is not None:
+        sums += data.bias.astype(np.float64).reshape(case.groups, -1, *[1] * case.rank)
+    if how.interleave:
+        sums = sums.swapaxes(1, 2)
+    return sums.reshape(case.batch, case.filters, *sums.shape[3:])
+
+
+def _sums(case: Case, data: Data, how: Reading) -> Reference:
+    """The sums of products of every window, ``N groups filters/groups spatial…``."""
     weights = data.weights.astype(np.float64)
     if how.swap:
         weights = weights.transpose(0, 1, *range(weights.ndim - 1, 1, -1))
@@ -122,24 +133,19 @@ def convolve(case: Case, data: Data, how: Reading) -> Reference:
         result[:, :, :, start : start + rows] = (matrix @ columns).reshape(
             batch, groups, -1, min(rows, outputs[0] - start), *outputs[1:]
         )
-    if how.bias_last and data.bias is not None:
-        result += data.bias.astype(np.float64)
-    elif how.bias and data.bias is not None:
-        result += data.bias.astype(np.float64).reshape(groups, -1, *[1] * case.rank)
-    if how.interleave:
-        result = result.swapaxes(1, 2)
-    return result.reshape(batch, case.filters, *outputs)
+    return result
 
 
-def _convolve_phased(case: Case, data: Data, how: Reading) -> Reference:
+def _phased_sums(case: Case, data: Data, how: Reading) -> Reference:
     """Every window of stride 1, and of those the ones that start in the right places."""
     starts = how.starts(case)
     pads = tuple(
         (axis.begin, max(places) + axis.extent - axis.size - axis.begin)
         for places, axis in zip(starts, how.axes(case), strict=True)
     )
-    dense = convolve(case, data, replace(how, pads=pads, stride=(1,) * case.rank, phased=False))
-    return dense[np.ix_(range(dense.shape[0]), range(dense.shape[1]), *starts)]
+    dense = _sums(case, data, replace(how, pads=pads, stride=(1,) * case.rank, phased=False))
+    places: tuple[Any, ...] = (..., *np.ix_(*starts))
+    return dense[places]
 
 
 def _pad(tensor: NDArray[np.generic], over: tuple[Axis, ...]) -> Reference:

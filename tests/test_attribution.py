@@ -63,7 +63,7 @@ GRID = {
     "2d-explicit": conv((7, 6), (3, 2), padding=((2, 0), (1, 3)), channels=2, filters=2),
     "2d-dilated": conv((9, 10), (3, 3), dilation=(1, 2), padding=((1, 1), (2, 2)), channels=2, filters=3, bias=True),
     "2d-strides": conv((9, 10), (3, 3), stride=(1, 2), padding=((1, 1), (1, 0)), filters=3),
-    "2d-phased": conv((9, 8), (3, 3), stride=(2, 2), dilation=(2, 2), padding=((2, 2), (2, 2)), filters=2),
+    "2d-phased": conv((9, 8), (3, 3), stride=(2, 2), dilation=(2, 2), padding=((2, 2), (2, 2)), filters=4, bias=True),
     "2d-groups": conv((6, 5), (2, 3), channels=4, filters=6, groups=2, bias=True, batch=2),
     "2d-depthwise": conv((6, 6), (3, 3), stride=(2, 2), channels=3, filters=6, groups=3),
     "3d-same": conv((4, 5, 6), (2, 3, 2), stride=(2, 2, 1), channels=2, filters=2, bias=True),

@@ -44,7 +44,7 @@ def run(folder: Path, fake: str, *options: str | Path, names: tuple[str, ...] = 
 def expectation(folder: Path, fake: str, when: str = "{}", verdict: str = "mismatch", causes: str = "[unattributed]") -> Path:
     """A folder with one entry about a fake."""
     (folder / "known").mkdir(exist_ok=True)
-    about = f"causes: {causes}" if verdict == "mismatch" else "message: ''".replace("''", "a")
+    about = f"causes: {causes}" if verdict == "mismatch" else "message: a"
     (folder / "known" / "fake.yaml").write_text(
         f'schema: 1\nrunner: "{FAKES}{fake}"\ncases: "1.0"\nknown:\n'
         f"  - {{when: {when}, verdict: {verdict}, {about}, reason: it is so}}\n"
@@ -169,7 +169,7 @@ def test_2_a_runner_that_cannot_start_makes_the_run_incomplete(tmp_path: Path) -
     ended = run(tmp_path, "CannotOpen")
     assert ended.returncode == 2
     assert "not_run" in ended.stdout
-    assert "incomplete" in ended.stdout
+    assert "incomplete" in ended.stdout.lower()
     assert conformance("gate", tmp_path / "run").returncode == 2
 
 
@@ -192,7 +192,7 @@ def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(t
             assert hanging.read() == b"", "the worker has died"
         output, errors = process.communicate(timeout=60)
     assert process.returncode == 2, errors
-    assert "incomplete" in output + errors
+    assert "incomplete" in output.lower()
     found = journal.read(tmp_path / "run")
     assert [(result["case"], result["verdict"]) for result in found.results] == [("small/good-0", "match")] * 2
     assert (found.planned, found.footer, found.complete) == (6, None, False)
@@ -248,14 +248,14 @@ def test_4_bad_usage(tmp_path: Path, arguments: list[str], message: str) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("schema: 1\ntitle: t\ncases:\n  - {name: a, input: 6, kernel: 3, pading: same}\n", "small.yaml:4:37: unknown key"),
-        ("schema: 1\ntitle: t\ncases:\n  - {name: a, input: 6, kernel: 9, padding: valid}\n", "small.yaml:4:34: kernel: 9"),
+        ("schema: 1\ntitle: t\ncases:\n  - {name: a, input: 6, kernel: 3, pading: same}\n", "small.yaml:4:36: unknown key"),
+        ("schema: 1\ntitle: t\ncases:\n  - {name: a, input: 6, kernel: 9, padding: valid}\n", "small.yaml:4:33: kernel: 9"),
         (
             "schema: 1\ntitle: t\ncases:\n  - {name: a, input: 6, kernel: 3, padding: same, expect: {output: [5]}}\n",
-            "small.yaml:4:67: expect.output: (5,); the reference gives (6,)",
+            "small.yaml:4:68: expect.output: (5,); the reference gives (6,)",
         ),
         ("", "small.yaml:1:1: the file is empty"),
-        ("schema: 1\ntitle: \xff\n".encode("latin-1").decode("latin-1"), "small.yaml:"),
+        ("schema: 1\ntitle: t\n", "small.yaml:1:1: 'cases' is missing"),
     ],
     ids=["key", "kernel", "expect", "empty", "incomplete"],
 )
