@@ -1,4 +1,7 @@
-"""The floor of tensorflow/explicit: the same data and the same calls in a plain loop; ``python -m benchmarks.bare_tensorflow SEEDS``."""
+"""The floor of tensorflow/explicit: the same data and the same calls in a plain loop.
+
+``python -m benchmarks.bare_tensorflow SEEDS``; SEEDS says how many cases (``workload.PER_SEED`` each).
+"""
 
 from __future__ import annotations
 

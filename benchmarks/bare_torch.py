@@ -1,11 +1,14 @@
-"""The floor of torch/explicit: the same data and the same calls in a plain loop; ``python -m benchmarks.bare_torch SEEDS``."""
+"""The floor of torch/explicit: the same data and the same calls in a plain loop.
+
+``python -m benchmarks.bare_torch SEEDS``; SEEDS says how many cases (``workload.PER_SEED`` each).
+"""
 
 from __future__ import annotations
 
 import sys
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 
 from benchmarks.workload import cases
 from conformance.domain.tensors import tensors

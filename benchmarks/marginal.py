@@ -24,7 +24,7 @@ ENVIRON = {**PINNED, "TF_CPP_MIN_LOG_LEVEL": "3"}
 def ratios(quick: bool) -> Iterator[Ratio]:
     """Each runner's ratio: 2,000 against 20,000 jobs (quick: 6,000)."""
     few, many = (1, 3) if quick else (1, 10)
-    repeats = 1 if quick else 3
+    repeats = 3 if quick else 5
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for seeds in (few, many):
@@ -38,7 +38,9 @@ def ratios(quick: bool) -> Iterator[Ratio]:
             for seeds in (few, many):
                 check(folder / runner / str(seeds), seeds)
             jobs = (many - few) * workload.PER_SEED
-            marginal, floor = ((seconds[f"{kind} {many}"] - seconds[f"{kind} {few}"]) / jobs for kind in ("run", "bare"))
+            marginal, floor = (
+                (seconds[f"{kind} {many}"] - seconds[f"{kind} {few}"]) / jobs for kind in ("run", "bare")
+            )
             yield Ratio(f"a job of {runner}/{VARIANTS[runner]}", marginal, "bare loop", floor, GOAL)
 
 

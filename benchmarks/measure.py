@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 from pathlib import Path
 from statistics import median
 
@@ -26,17 +27,24 @@ class Ratio:
 
     @property
     def value(self) -> float:
-        """How many times the floor."""
-        return self.seconds / self.floor
+        """How many times the floor; NaN where noise has eaten a difference, and then no goal is met."""
+        return self.seconds / self.floor if min(self.seconds, self.floor) > 0 else nan
 
     @property
     def holds(self) -> bool:
         """Whether the goal is met."""
         return self.value <= self.goal
 
+    @property
+    def mark(self) -> str:
+        """The outcome in a word."""
+        return "pass" if self.holds else "NOISE" if isnan(self.value) else "OVER"
 
-def medians(commands: Mapping[str, Sequence[str]], repeats: int, environ: Mapping[str, str] | None = None) -> dict[str, float]:
-    """The median wall seconds of each command, arguments of this Python; they take turns, so that noise hits all alike."""
+
+def medians(
+    commands: Mapping[str, Sequence[str]], repeats: int, environ: Mapping[str, str] | None = None
+) -> dict[str, float]:
+    """The median wall seconds of each command, arguments of this Python; they take turns, as noise comes and goes."""
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(repeats):
         for name, arguments in commands.items():
@@ -51,5 +59,5 @@ def once(arguments: Sequence[str], environ: Mapping[str, str]) -> float:
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True)
     seconds = time.perf_counter() - started
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)} exited with {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+        raise SystemExit(f"{' '.join(command)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
     return seconds

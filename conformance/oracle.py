@@ -145,7 +145,8 @@ def _phased_sums(case: Case, data: Data, how: Reading) -> Reference:
     )
     dense = _sums(case, data, replace(how, pads=pads, stride=(1,) * case.rank, phased=False))
     places: tuple[Any, ...] = (..., *np.ix_(*starts))
-    return dense[places]
+    picked: Reference = dense[places]
+    return picked
 
 
 def _pad(tensor: NDArray[np.generic], over: tuple[Axis, ...]) -> Reference:

@@ -41,7 +41,9 @@ def run(folder: Path, fake: str, *options: str | Path, names: tuple[str, ...] = 
     return conformance("run", case_file(folder, names), "--runner", FAKES + fake, "--out", folder / "run", *options)
 
 
-def expectation(folder: Path, fake: str, when: str = "{}", verdict: str = "mismatch", causes: str = "[unattributed]") -> Path:
+def expectation(
+    folder: Path, fake: str, when: str = "{}", verdict: str = "mismatch", causes: str = "[unattributed]"
+) -> Path:
     """A folder with one entry about a fake."""
     (folder / "known").mkdir(exist_ok=True)
     about = f"causes: {causes}" if verdict == "mismatch" else "message: a"
@@ -215,7 +217,10 @@ def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
         (["run", "nowhere.yaml"], "nowhere.yaml does not exist; allowed: case files (*.yaml) and folders of them"),
         (["run", "--runner", "pytorch"], "unknown runner 'pytorch': expected one of torch, tensorflow"),
         (["run", "--require", "pytorch"], "unknown runner 'pytorch'"),
-        (["run", "--runner", "torch/sane"], "unknown variant 'sane' of runner torch; allowed: explicit, same, symmetric"),
+        (
+            ["run", "--runner", "torch/sane"],
+            "unknown variant 'sane' of runner torch; allowed: explicit, same, symmetric",
+        ),
         (["run", "--runner", "tests.fakes:Nobody"], "cannot load runner 'tests.fakes:Nobody'"),
         (["run", "--runner", "tests.fakes:NoRunner"], "'tests.fakes:NoRunner' is no runner"),
         (["run", "--runner", "tests.fakes:NeedsWhatIsMissing"], "which is not installed; try: python -m pip install"),
@@ -248,8 +253,14 @@ def test_4_bad_usage(tmp_path: Path, arguments: list[str], message: str) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("schema: 1\ntitle: t\ncases:\n  - {name: a, input: 6, kernel: 3, pading: same}\n", "small.yaml:4:36: unknown key"),
-        ("schema: 1\ntitle: t\ncases:\n  - {name: a, input: 6, kernel: 9, padding: valid}\n", "small.yaml:4:33: kernel: 9"),
+        (
+            "schema: 1\ntitle: t\ncases:\n  - {name: a, input: 6, kernel: 3, pading: same}\n",
+            "small.yaml:4:36: unknown key",
+        ),
+        (
+            "schema: 1\ntitle: t\ncases:\n  - {name: a, input: 6, kernel: 9, padding: valid}\n",
+            "small.yaml:4:33: kernel: 9",
+        ),
         (
             "schema: 1\ntitle: t\ncases:\n  - {name: a, input: 6, kernel: 3, padding: same, expect: {output: [5]}}\n",
             "small.yaml:4:68: expect.output: (5,); the reference gives (6,)",
@@ -261,9 +272,7 @@ def test_4_bad_usage(tmp_path: Path, arguments: list[str], message: str) -> None
 )
 def test_4_a_bad_case_file_before_any_runner_starts(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "small.yaml").write_text(text)
-    ended = conformance(
-        "run", tmp_path / "small.yaml", "--runner", FAKES + "HangsInOpen", "--out", tmp_path / "run"
-    )
+    ended = conformance("run", tmp_path / "small.yaml", "--runner", FAKES + "HangsInOpen", "--out", tmp_path / "run")
     assert ended.returncode == 4
     assert message in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
@@ -279,7 +288,9 @@ def test_4_bad_expectations_before_any_runner_starts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["run", "-k", "no-such-case"], ["run", "--tag", "no-such-tag"], ["list", "-k", "no-such-case"]], ids=" ".join
+    "arguments",
+    [["run", "-k", "no-such-case"], ["run", "--tag", "no-such-tag"], ["list", "-k", "no-such-case"]],
+    ids=" ".join,
 )
 def test_5_nothing_selected(tmp_path: Path, arguments: list[str]) -> None:
     options = ["--runner", FAKES + "HangsInOpen"]
@@ -346,7 +357,9 @@ def test_list_names_cases_and_with_a_runner_jobs() -> None:
     assert conformance("list", "-k", "seeds/keras").stdout.splitlines() == [
         f"{case.id}  {case.describe()}" for case in packaged_cases if case.id.startswith("seeds/keras")
     ]
-    jobs = plan.plan([case for case in packaged_cases if "seeds" in case.id], plan.select_runners(["torch", "tf1/same"]))
+    jobs = plan.plan(
+        [case for case in packaged_cases if "seeds" in case.id], plan.select_runners(["torch", "tf1/same"])
+    )
     assert conformance("list", "-k", "seeds", "--runner", "torch", "--runner", "tf1/same").stdout.splitlines() == [
         f"{job.case.id}  {job.runner}/{job.variant}" for job in jobs
     ]

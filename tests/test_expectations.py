@@ -11,13 +11,12 @@ import pytest
 from conformance import expectations, packaged, runners
 from conformance.domain.case import Case
 from conformance.domain.causes import CAUSES
-from conformance.domain.facts import FACTS
+from conformance.domain.facts import FACTS, facts
 from conformance.domain.records import FAILURES
 from conformance.errors import InputError
 from conformance.expectations import CONTEXT, Expectations, Known
 from conformance.gate import job_facts
 from conformance.journal import case_record
-from conformance.domain.facts import facts
 
 Read = Callable[[str], Expectations]
 

@@ -164,7 +164,10 @@ def test_the_spellings_mark_what_is_not_asked_for() -> None:
         (("6", "k", "same"), "--kernel 'k'; allowed: integers from 1 up"),
         (("6x6", "3x3x3", "same"), "--kernel '3x3x3'; allowed: one number, or one for each of the input's 2 axes"),
         (("6", "3", "same", "0"), "--stride '0'; allowed: integers from 1 up"),
-        (("6", "3", "same", "1", "1x1"), "--dilation '1x1'; allowed: one number, or one for each of the input's 1 axes"),
+        (
+            ("6", "3", "same", "1", "1x1"),
+            "--dilation '1x1'; allowed: one number, or one for each of the input's 1 axes",
+        ),
         (("6", "3", "sane"), "--padding 'sane'; allowed: valid, same, same_lower, causal, fixed, an integer, or BEGIN"),
         (("6", "3", "-1"), "--padding '-1'; allowed:"),
         (("6", "3", "symmetric"), "--padding 'symmetric'; allowed:"),

@@ -68,9 +68,7 @@ def test_right_where_nothing_is_known_is_ok(judging: Judging, entries: tuple[str
 
 @pytest.mark.parametrize("entries", [(), (ELSEWHERE,)], ids=["none", "elsewhere"])
 @pytest.mark.parametrize("verdict", FAILURES)
-def test_wrong_where_nothing_is_known_is_a_regression(
-    judging: Judging, entries: tuple[str, ...], verdict: str
-) -> None:
+def test_wrong_where_nothing_is_known_is_a_regression(judging: Judging, entries: tuple[str, ...], verdict: str) -> None:
     assert decided(judging(*entries), result(verdict, message="m")) == "regression"
 
 
@@ -295,8 +293,6 @@ def test_only_ok_known_and_new_hold() -> None:
         (["regression"], True, False, 2),
     ],
 )
-def test_exit_status(
-    judging: Judging, gates: list[str], stale_too: bool, complete: bool, status: int
-) -> None:
+def test_exit_status(judging: Judging, gates: list[str], stale_too: bool, complete: bool, status: int) -> None:
     entries = judging(ELSEWHERE).stale() if stale_too else []
     assert gate.exit_status(gates, entries, complete) == status

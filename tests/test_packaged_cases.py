@@ -110,9 +110,11 @@ def test_every_kind_of_everything_is_there() -> None:
         assert some(lambda case, rank=rank: case.rank == rank and max(case.stride) > 1 < max(case.dilation)), rank
         for asymmetric in (True, False):
             assert some(
-                lambda case, rank=rank, asymmetric=asymmetric: case.rank == rank
-                and not isinstance(case.padding, str)
-                and any(begin != end for begin, end in case.padding) is asymmetric
+                lambda case, rank=rank, asymmetric=asymmetric: (
+                    case.rank == rank
+                    and not isinstance(case.padding, str)
+                    and any(begin != end for begin, end in case.padding) is asymmetric
+                )
             ), (rank, asymmetric)
     for multiplier in (1, 2, 3):
         assert some(lambda case, times=multiplier: case.depthwise and case.filters == times * case.channels), multiplier

@@ -174,7 +174,9 @@ def test_a_runner_whose_package_is_missing_is_left_out_with_what_installs_it() -
 
 
 @pytest.mark.usefixtures("without_torch")
-@pytest.mark.parametrize(("wanted", "required"), [(["torch"], []), (["torch/same"], []), ([], ["torch"]), (["keras"], ["torch"])])
+@pytest.mark.parametrize(
+    ("wanted", "required"), [(["torch"], []), (["torch/same"], []), ([], ["torch"]), (["keras"], ["torch"])]
+)
 def test_a_missing_runner_that_is_asked_for_or_required_is_an_error(wanted: list[str], required: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         select_runners(wanted, required)

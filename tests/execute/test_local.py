@@ -114,7 +114,16 @@ def test_a_flood_on_stdout_and_stderr_corrupts_nothing_and_only_its_end_is_kept(
 def test_garbage_in_the_channel_costs_its_own_job(tmp_path: Path, fake: str) -> None:
     """In a process of its own, and within a time: what a worker writes must not hang the parent."""
     out = tmp_path / "run"
-    command = ["run", str(case_file(tmp_path, ONE)), "--runner", f"{FAKES}{fake}/asked", "--out", str(out), "--jobs", "1"]
+    command = [
+        "run",
+        str(case_file(tmp_path, ONE)),
+        "--runner",
+        f"{FAKES}{fake}/asked",
+        "--out",
+        str(out),
+        "--jobs",
+        "1",
+    ]
     ended = subprocess.run(
         [sys.executable, "-m", "conformance", *command, "--timeout", str(SHORT.job)],
         cwd=ROOT,
@@ -237,7 +246,9 @@ def test_more_jobs_than_a_worker_is_given_at_once_come_back_in_order(tmp_path: P
 def test_the_channel_holds_more_than_a_pipe(tmp_path: Path) -> None:
     """A worker is asked for more, and answers more, than either side's pipe takes at once."""
     path = case_file(tmp_path, [f"good-{number}" for number in range(4)], batch="2048")
-    text = path.read_text() + "".join(f"  - {{name: more-{n}, tags: [{', '.join(['x' * 900] * 3)}]}}\n" for n in range(80))
+    text = path.read_text() + "".join(
+        f"  - {{name: more-{n}, tags: [{', '.join(['x' * 900] * 3)}]}}\n" for n in range(80)
+    )
     path.write_text(text)
     finished = pipeline.run(pipeline.Options((path,), (FAKES + "Duck",), out=tmp_path / "run", jobs=1))
     assert len(finished.run.results) == 84
@@ -428,7 +439,9 @@ def test_a_worker_loads_only_domain_and_runners(tmp_path: Path) -> None:
     assert outcome.failure is not None
     loaded = outcome.failure.message.split()
     strangers = [
-        name for name in loaded if name != "conformance" and not name.startswith(("conformance.domain", "conformance.runners"))
+        name
+        for name in loaded
+        if name != "conformance" and not name.startswith(("conformance.domain", "conformance.runners"))
     ]
     assert strangers == []
     assert "conformance.runners.contract" in loaded
