@@ -17,7 +17,6 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from conformance.domain.case import Case, Written
-from conformance.domain.geometry import Pads
 from conformance.domain.records import Judged
 from conformance.errors import InputError
 
@@ -230,8 +229,3 @@ def _records(text: str, path: Path) -> Iterator[tuple[int, Record]]:
             yield number, json.loads(line)
         except json.JSONDecodeError as error:
             raise InputError(f"not JSON: {error.msg}", f"{path}:{number}:{error.colno}") from error
-
-
-def pads(record: Any) -> Pads | None:
-    """Pads as they come back from JSON."""
-    return None if record is None else tuple((begin, end) for begin, end in record)

@@ -207,8 +207,3 @@ def platform_name() -> str:
 def today() -> str:
     """The date, as expectations write it."""
     return datetime.now(UTC).date().isoformat()
-
-
-def list_cases(options: Options) -> list[Case]:
-    """The cases that a run would take."""
-    return planning.select_cases(case_files.load(options.paths), options.expression, options.tags)

@@ -211,8 +211,3 @@ def test_results_reach_the_disk_in_batches_and_on_the_way_out(tmp_path: Path) ->
         broken_off(journal.Writer(path, {"planned": 9}))
     run = journal.read(tmp_path)
     assert (len(run.results), run.complete) == (1, False)
-
-
-def test_pads_come_back_as_pads() -> None:
-    assert journal.pads([[0, 1], [2, 3]]) == ((0, 1), (2, 3))
-    assert journal.pads(None) is None
