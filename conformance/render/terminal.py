@@ -17,6 +17,9 @@ from conformance.render.plain import counted, one_line, printable
 WORST = 10
 """Jobs that are shown, one for each way of ending."""
 
+NAMED = 100
+"""Jobs that break the gate and are named."""
+
 RANKED = 12
 """Causes that are shown of each kind."""
 
@@ -46,6 +49,7 @@ def summarise(console: Console, found: Digest, report: Path | None = None) -> No
     _causes(console, "Hazards by cause (what people write by habit, no defects)", found.hazards)
     _causes(console, "No answer", found.refusals)
     _worst(console, found.findings)
+    _breaking(console, found)
     _stale(console, found)
     for name, command in found.missing.items():
         console.print(Text(f"Not installed: {one_line(name)}   {one_line(command)}", "dim"))
@@ -104,6 +108,19 @@ def _worst(console: Console, findings: Sequence[Finding]) -> None:
         console.print(Padding(Text(job.line, "dim"), (0, 0, 0, 6)))
     if left := sum(finding.alike for finding in shown[WORST:]):
         console.print(Text(f"  and {counted(left, 'more job', 'more jobs')}", "dim"))
+
+
+def _breaking(console: Console, found: Digest) -> None:
+    """The name of every job that breaks the gate, the most important first."""
+    jobs = [job for job in found.worst if not job.holds]
+    if not jobs:
+        return
+    console.print()
+    console.print(Text(f"{counted(len(jobs), 'job')} that break{'s' if len(jobs) == 1 else ''} the gate", "bold"))
+    for job in jobs[:NAMED]:
+        console.print(Text(f"  {job.gate} {job.where} {one_line(job.id)}"), soft_wrap=True)
+    if len(jobs) > NAMED:
+        console.print(Text(f"  and {len(jobs) - NAMED:,} more, all of them in the report", "dim"))
 
 
 def _stale(console: Console, found: Digest) -> None:

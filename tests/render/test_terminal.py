@@ -98,3 +98,12 @@ def test_console_markup_in_any_text_is_shown_and_not_obeyed(tmp_path: Path) -> N
         assert f"[red]{word}[/red]" in text
     assert text.count("[red]evidence[/red]; expected 4") == 1  # the job's line
     assert text.count("[red]Error[/red]: [red]message[/red]") == 2  # the ranking's, and the job's line
+
+
+def test_every_job_that_breaks_the_gate_is_named(tmp_path: Path) -> None:
+    wrong, known = [case(f"made/wrong-{number}") for number in range(5)], case("made/known")
+    jobs = [mismatch(about, gate="regression") for about in wrong]
+    text = printed(run(tmp_path, *wrong, known, *jobs, mismatch(known, gate="known")))
+    named = re.findall(r"^  regression torch/explicit (\S+)$", text, re.MULTILINE)
+    assert named == [f"made/wrong-{number}" for number in range(5)]
+    assert "5 jobs that break the gate" in text
