@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -23,6 +24,7 @@ INTERRUPTED = 2
 def main() -> NoReturn:
     """The ``conformance`` command; exits with 0 to 5 as the commands' help says."""
     signal.signal(signal.SIGTERM, _interrupt)
+    gc.set_threshold(100_000, 50, 100)  # records hold no cycles: looking for some takes longer than reading them
     try:
         status = commands.main(standalone_mode=False, prog_name="conformance")
     except click.ClickException as error:

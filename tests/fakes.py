@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -25,6 +24,7 @@ from conformance.domain.geometry import Pads
 from conformance.domain.records import Spelling
 from conformance.runners import protocol
 from conformance.runners.contract import Refusal, Runner, Weights
+from conformance.runners.onnx2keras import Onnx2Keras
 
 if TYPE_CHECKING:
     from conformance.runners.contract import Array, Layer
@@ -39,20 +39,16 @@ PINNED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VI
 
 def convolve(x: Array, weights: Weights, case: Case, pads: Pads) -> Array:
     """The plainest convolution: one window of the padded input after the other."""
-    padded = np.pad(x, ((0, 0), (0, 0), *pads))
+    padded: Array = np.pad(x, ((0, 0), (0, 0), *pads))
     inner, outer = case.channels // case.groups, case.filters // case.groups
     output = np.zeros((case.batch, case.filters, *case.output(pads)), x.dtype)
-    for filter_, *place in product(*map(range, output.shape[1:])):
+    for filter_, *place in np.ndindex(*output.shape[1:]):
         first = filter_ // outer * inner
-        taps = tuple(
-            slice(o * s, o * s + (k - 1) * d + 1, d)
-            for o, s, k, d in zip(place, case.stride, case.kernel, case.dilation, strict=True)
-        )
-        window = padded[(slice(None), slice(first, first + inner), *taps)]
-        bias = 0 if weights.bias is None else weights.bias[filter_]
-        output[(slice(None), filter_, *place)] = (window * weights.kernel[filter_]).reshape(case.batch, -1).sum(
-            1
-        ) + bias
+        window = padded[:, first : first + inner]
+        for axis, (o, s, k, d) in enumerate(zip(place, case.stride, case.kernel, case.dilation, strict=True), start=2):
+            window = window.take(range(o * s, o * s + (k - 1) * d + 1, d), axis)
+        sums = (window * weights.kernel[filter_]).reshape(case.batch, -1).sum(1)
+        output[(slice(None), filter_, *place)] = sums if weights.bias is None else sums + weights.bias[filter_]
     return output
 
 
@@ -161,7 +157,7 @@ class Raises(Right):
     """Raises what nobody listed."""
 
     def misbehave(self, stage: str) -> None:
-        print("a line that says less than the exception")
+        sys.stdout.write("a line that says less than the exception\n")
         raise ZeroDivisionError(f"in {stage} \udcff \x1b[31m")
 
 
@@ -169,8 +165,8 @@ class Crashes(Right):
     """Dies by a signal, after a word."""
 
     def misbehave(self, stage: str) -> None:
-        print(f"{stage} to stdout")
-        print(f"{LAST_WORDS} in {stage}", file=sys.stderr)
+        sys.stdout.write(f"{stage} to stdout\n")
+        sys.stderr.write(f"{LAST_WORDS} in {stage}\n")
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
@@ -199,7 +195,7 @@ class Hangs(Right):
     """Waits for what never comes."""
 
     def misbehave(self, stage: str) -> None:
-        print(f"{LAST_WORDS} in {stage}", file=sys.stderr)
+        sys.stderr.write(f"{LAST_WORDS} in {stage}\n")
         hang()
 
 
@@ -217,12 +213,12 @@ class Floods(Right):
 
     def build(self, case: Case, variant: str, weights: Weights) -> Layer:
         for stream in (sys.stdout, sys.stderr):
-            print("word " * 50_000, file=stream)
+            stream.write("word " * 50_000 + "\n")
         os.write(1, b"\xff\x00" * 100_000)
         return super().build(case, variant, weights)
 
     def misbehave(self, stage: str) -> None:
-        print(f"{LAST_WORDS} in {stage}", file=sys.stderr)
+        sys.stderr.write(f"{LAST_WORDS} in {stage}\n")
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
@@ -280,7 +276,9 @@ class Lies(Right):
     """Sends whole frames through the channel that are no answers; which, its case's name says."""
 
     def bend(self, output: Array, how: str) -> Array:
-        sequence = protocol.PlaceMark(int(sys.argv[4])).read().sequence
+        place = protocol.PlaceMark(int(sys.argv[4])).read()
+        assert place is not None
+        sequence = place.sequence
         text = {"kind": "output", "sequence": sequence, "seconds": 0.0, "dtype": "<f4", "shape": [1]}
         changes: dict[str, dict[str, Any]] = {
             "later": {"sequence": sequence + 1},
@@ -415,7 +413,7 @@ class CannotOpen(Right):
     """Its framework cannot be imported."""
 
     def open(self) -> None:
-        print(LAST_WORDS, file=sys.stderr)
+        sys.stderr.write(f"{LAST_WORDS}\n")
         raise ImportError("libmissing.so.1: cannot open shared object file")
 
 
@@ -423,7 +421,7 @@ class DiesInOpen(Right):
     """Its framework dies while it is imported."""
 
     def open(self) -> None:
-        print(LAST_WORDS, file=sys.stderr)
+        sys.stderr.write(f"{LAST_WORDS}\n")
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
@@ -539,11 +537,32 @@ class OnlyConverts:
         kernel, *rest = (values[name] for name in node.input[1:])
         shape = [dimension.dim_value for dimension in model.graph.input[0].type.tensor_type.shape.dim]
         case = Case(
-            "model", "conv", tuple(shape[2:]), kernel.shape[2:], *(tuple(attributes[name]) for name in ("strides", "dilations")),
+            "model",
+            "conv",
+            tuple(shape[2:]),
+            kernel.shape[2:],
+            tuple(attributes["strides"]),
+            tuple(attributes["dilations"]),
             padding=tuple(zip(flat[:rank], flat[rank:], strict=True)),
-            batch=shape[0], channels=shape[1], filters=len(kernel), groups=attributes["group"],
-        )  # fmt: skip
+            batch=shape[0],
+            channels=shape[1],
+            filters=len(kernel),
+            groups=attributes["group"],
+        )
         return lambda x: convolve(x, Weights(kernel, rest[0] if rest else None), case, case.pads)
+
+
+class WatchesKeras(Onnx2Keras):
+    """onnx2keras, and an error of the job before which Keras' data format was left changed."""
+
+    environ = {**Onnx2Keras.environ, **Right.environ}
+
+    def build(self, case: Case, variant: str, weights: Weights) -> Layer:
+        """As onnx2keras does, where it can."""
+        found = self.backend.image_data_format()
+        if found != "channels_last":
+            raise RuntimeError(f"Keras was left in {found}")
+        return super().build(case, variant, weights)
 
 
 class NoRunner:

@@ -11,7 +11,6 @@ from conformance import cases, pipeline, plan
 from conformance.domain.records import Job, Outcome
 from conformance.execute.local import Deadlines, LocalEngine
 from conformance.pipeline import Finished, Options
-from tests.fakes import ROOT
 
 FAKES = "tests.fakes:"
 HEAD = """\
@@ -20,6 +19,8 @@ title: small
 defaults: {op: conv, input: [4, 5], kernel: [2, 3], stride: [1, 2], channels: 2, filters: 2, bias: true, padding: same}
 cases:
 """
+
+PATIENT = Deadlines()
 
 STAGES = ("build", "convert", "load", "run")
 BETWEEN = ("good-0", "bad-build", "bad-convert", "good-1", "bad-load", "good-2", "bad-run", "good-3")
@@ -53,17 +54,14 @@ def jobs(folder: Path, fake: str, names: Sequence[str]) -> list[Job]:
     return plan.plan(cases.load([case_file(folder, names)]), plan.select_runners([FAKES + fake]))
 
 
-def engine(fake: str, slots: int = 1, deadlines: Deadlines = Deadlines()) -> LocalEngine:
+def engine(fake: str, slots: int = 1, deadlines: Deadlines = PATIENT) -> LocalEngine:
     """A local engine with one fake."""
     (chosen,) = plan.select_runners([FAKES + fake]).runners.values()
     return LocalEngine({chosen.runner.name: (chosen.spec, chosen.runner)}, slots, deadlines)
 
 
 def outcomes(
-    folder: Path, fake: str, names: Sequence[str], slots: int = 1, deadlines: Deadlines = Deadlines()
+    folder: Path, fake: str, names: Sequence[str], slots: int = 1, deadlines: Deadlines = PATIENT
 ) -> list[tuple[Job, Outcome]]:
     """What becomes of these cases in a fake, in the order in which they end."""
     return list(engine(fake, slots, deadlines).run(jobs(folder, fake, names)))
-
-
-__all__ = ["BETWEEN", "FAKES", "ROOT", "STAGES", "case_file", "engine", "jobs", "outcomes", "results", "run"]

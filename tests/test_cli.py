@@ -177,9 +177,11 @@ def test_2_a_runner_that_cannot_start_makes_the_run_incomplete(tmp_path: Path) -
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(tmp_path: Path, number: int) -> None:
+    """More jobs come before the one that hangs than a worker is ahead, so most have been recorded."""
     pipe = tmp_path / "hangs"
     os.mkfifo(pipe)
-    command = [*COMMAND, "run", str(case_file(tmp_path, NAMES)), "--runner", FAKES + "Hangs", "--jobs", "1"]
+    names = [*(f"good-{number}" for number in range(100)), "bad-run", "good-100"]
+    command = [*COMMAND, "run", str(case_file(tmp_path, names)), "--runner", FAKES + "Hangs", "--jobs", "1"]
     with subprocess.Popen(
         [*command, "--out", str(tmp_path / "run")],
         cwd=ROOT,
@@ -196,8 +198,9 @@ def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(t
     assert process.returncode == 2, errors
     assert "incomplete" in output.lower()
     found = journal.read(tmp_path / "run")
-    assert [(result["case"], result["verdict"]) for result in found.results] == [("small/good-0", "match")] * 2
-    assert (found.planned, found.footer, found.complete) == (6, None, False)
+    assert 100 < len(found.results) <= 200
+    assert {result["verdict"] for result in found.results} == {"match"}
+    assert (found.planned, found.footer, found.complete) == (204, None, False)
     assert conformance("gate", tmp_path / "run").returncode == 2
     assert conformance("accept", tmp_path / "run", "--expectations", tmp_path / "known").returncode == 4
 

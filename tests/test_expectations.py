@@ -41,8 +41,20 @@ def known(read: Read, when: str) -> Known:
     return entry
 
 
-CASE = Case("topic/f/odd-one", "conv", (6, 9), (3, 2), (2, 1), (1, 1), "same", channels=3, filters=6, groups=3, bias=True,
-            tags=("dynamo", "x"))  # fmt: skip
+CASE = Case(
+    "topic/f/odd-one",
+    "conv",
+    (6, 9),
+    (3, 2),
+    (2, 1),
+    (1, 1),
+    "same",
+    channels=3,
+    filters=6,
+    groups=3,
+    bias=True,
+    tags=("dynamo", "x"),
+)
 HEADER = {
     "platform": "linux-x86_64",
     "runners": {"fake": {"packages": {"torch": "2.13.0+cpu", "onnx2keras": "0.0.25", "odd": "1.0rc1"}}},

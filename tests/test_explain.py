@@ -195,8 +195,8 @@ try:
     cli.main()
 except SystemExit as ended:
     assert ended.code in (0, None), ended.code
-heavy = {"numpy", "pydantic", "yaml", "rich", "jinja2", "torch", "tensorflow", "keras", "onnx", "onnxruntime", "onnx2keras"}
-print("loaded:", *sorted(heavy & set(sys.modules)))
+heavy = "numpy pydantic yaml rich jinja2 torch tensorflow keras onnx onnxruntime onnx2keras"
+print("loaded:", *sorted(set(heavy.split()) & set(sys.modules)))
 """
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr

@@ -26,6 +26,7 @@ NAME = "sweeps/conv2d/same-k3x2-s2"
         ("not conv2d", False),
         ("not not conv2d", True),
         ("not conv3d and same", True),
+        ("not conv3d and valid", False),
         ("not (conv3d or same)", False),
         ("not conv3d or same and valid", True),
         ("valid and conv2d or same", True),

@@ -131,7 +131,9 @@ class Case:
 
     def to_wire(self) -> Dict[str, Any]:
         """What a worker needs to run this case, as JSON values."""
-        wire: Dict[str, Any] = {name: getattr(self, name) for name in _WIRE}
+        wire: Dict[str, Any] = {
+            name: value for name, default in _WIRE.items() if (value := getattr(self, name)) != default
+        }
         if isinstance(self.data, Written):
             wire["data"] = {"input": self.data.input, "weights": self.data.weights}
         return wire
@@ -139,17 +141,17 @@ class Case:
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> Case:
         """The case that ``to_wire`` described, without what only people read."""
-        values = {name: _tuples(wire[name]) for name in _WIRE}
-        if isinstance(wire["data"], Mapping):
+        values = {name: _tuples(value) for name, value in wire.items()}
+        if isinstance(wire.get("data"), dict):
             values["data"] = Written(_tuples(wire["data"]["input"]), _tuples(wire["data"]["weights"]))
         return cls(**values)
 
 
-_WIRE = (*(f.name for f in fields(Case) if f.compare), "tags")
+_WIRE: Dict[str, Any] = {**{f.name: f.default for f in fields(Case) if f.compare}, "tags": ()}
 
 
 def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, (list, tuple)) else value
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def by(sizes: Sizes) -> str:

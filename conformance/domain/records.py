@@ -10,8 +10,8 @@ from conformance.domain.geometry import Pads
 
 OUTCOMES = ("completed", "unsupported", "raised", "crashed", "timed_out", "not_run")
 
-STAGES = ("open", "build", "convert", "load", "run")
-"""What a worker can be doing; ``open`` is the framework's import, before any job."""
+STAGES = ("open", "build", "convert", "load", "run", "answer")
+"""What a worker can be doing: ``open`` is the framework's import, before any job; ``answer`` sends the output."""
 
 FAILURES = ("mismatch", "crash", "timeout", "error", "unsupported", "not_run")
 """Verdicts that need an expectation, worst first: a wrong number without a word is the worst ending."""

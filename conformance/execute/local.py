@@ -24,6 +24,10 @@ STARTS = 3
 """Attempts to start a runner's worker, or to get one job further, before its jobs are left not run."""
 
 
+UNPLACED = 2.0
+"""Seconds that the record of a worker's place may be unreadable: far longer than writing it takes."""
+
+
 @dataclass(frozen=True)
 class Deadlines:
     """Seconds that a worker may spend in a stage."""
@@ -32,8 +36,8 @@ class Deadlines:
     job: float = 60.0
 
     def of(self, stage: str) -> float:
-        """The deadline of a stage; between jobs there is none."""
-        return {"open": self.open, "": float("inf")}.get(stage, self.job)
+        """The deadline of a stage; an answer waits for the parent, and between jobs there is none."""
+        return {"open": self.open, "answer": float("inf"), "": float("inf")}.get(stage, self.job)
 
 
 @dataclass
@@ -195,25 +199,32 @@ class LocalEngine:
 
     def _overrun(self, worker: WorkerProcess) -> Iterator[tuple[Job, Outcome]]:
         """End a worker that has stayed too long in a stage."""
-        place = worker.mark.read()
+        place, now = worker.mark.read(), time.monotonic()
+        if place is None:
+            worker.unplaced = worker.unplaced or now
+            if now - worker.unplaced > UNPLACED:
+                yield from self._lost(worker, "crashed", "the worker wrote over the record of where it is")
+            return
+        worker.unplaced = 0.0
         limit = self.deadlines.of(place.stage)
-        if time.monotonic() - place.since > limit:
+        if now - place.since > limit:
             yield from self._lost(worker, "timed_out", f"still in {place.stage!r} after {limit:g} s")
 
     def _lost(self, worker: WorkerProcess, kind: str = "crashed", reason: str = "") -> Iterator[tuple[Job, Outcome]]:
         """A worker is gone: its job in flight ends so, the rest waits for a fresh one."""
         lane = self._workers[worker]
         place = worker.mark.read()
+        stage, since = (place.stage, place.since) if place else ("", time.monotonic())
         message = reason or str(worker.failure.get("message", "")) or f"the worker {worker.ending()}"
         self._end(worker)
         exception = str(worker.failure.get("exception", ""))
-        failure = Failure(message, place.stage, exception, worker.last_words)
+        failure = Failure(message, stage, exception, worker.last_words)
         waiting = list(worker.waiting)
-        if worker.ready and waiting and (reason or (place.stage and waiting[0][0] == place.sequence)):
+        if worker.ready and waiting and (reason or place is None or (stage and place.sequence == waiting[0][0])):
             job = waiting.pop(0)[1]
             lane.stumbles = 0
             lane.put_back(waiting)
-            yield job, Outcome(kind, failure=failure, seconds=time.monotonic() - place.since)
+            yield job, Outcome(kind, failure=failure, seconds=time.monotonic() - since)
             return
         lane.put_back(waiting)
         lane.stumbles += 1
@@ -222,7 +233,7 @@ class LocalEngine:
         reason = f"its worker could not be kept up {STARTS} times: {message}"
         while lane.queue:
             for _, job in lane.take():
-                yield job, Outcome("not_run", failure=Failure(reason, place.stage, exception, worker.last_words))
+                yield job, Outcome("not_run", failure=Failure(reason, stage, exception, worker.last_words))
 
     def _end(self, worker: WorkerProcess) -> None:
         """Kill and forget a worker."""

@@ -65,6 +65,7 @@ class WorkerProcess:
         self.started = time.monotonic()
         self.waiting: deque[tuple[int, Job]] = deque()
         self.failure: dict[str, Any] = {}
+        self.unplaced = 0.0
         self._decoder = protocol.Decoder()
         self._unsent = bytearray()
         self._tail = b""

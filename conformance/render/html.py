@@ -95,6 +95,9 @@ def embedded(value: object) -> str:
     return text
 
 
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 class Values:
     """Values that are written once and then named by their number; 0 is nothing."""
 
@@ -107,12 +110,11 @@ class Values:
         """The number of a value; empty ones are nothing."""
         if value is None or value is False or value in ("", [], ()):
             return 0
-        value = _clean(value)
-        key = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        key: Any = (type(value), value) if isinstance(value, (str, int, float)) else _compact(value)
         if key not in self._numbers:
             self._numbers[key] = len(self.values)
-            self.values.append(value)
-            self.size += len(key)
+            self.values.append(_clean(value))
+            self.size += len(_compact(self.values[-1]))
         return self._numbers[key]
 
     def row(self, values: Sequence[Any]) -> list[int]:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 import mmap
 import struct
-from typing import Any, Dict, Iterator, NamedTuple, Tuple
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
 from zlib import crc32
 
 from conformance.domain.records import STAGES
 
 _HEADER = struct.Struct("<4sIIII")
 _MAGIC = b"pad1"
-_PLACE = struct.Struct("<qqqdq")
+_PLACE = struct.Struct("<qqd")
+_SUM = struct.Struct("<I")
+_MARK_SIZE = _PLACE.size + _SUM.size
 PLACE_SIZE = mmap.PAGESIZE
 LARGEST = 2**31
 """Bytes of payload above which a frame is taken for garbage."""
@@ -70,20 +72,19 @@ class PlaceMark:
 
     def __init__(self, descriptor: int) -> None:
         self._memory = mmap.mmap(descriptor, PLACE_SIZE)
-        self._count = 0
 
     def write(self, sequence: int, stage: str, since: float) -> None:
         """Mark a place; ``stage`` is one of ``STAGES`` or empty between jobs."""
-        self._count += 1
-        number = STAGES.index(stage) if stage else -1
-        self._memory[: _PLACE.size] = _PLACE.pack(self._count, sequence, number, since, self._count)
+        place = _PLACE.pack(sequence, STAGES.index(stage) if stage else -1, since)
+        self._memory[:_MARK_SIZE] = place + _SUM.pack(crc32(place))
 
-    def read(self) -> Place:
-        """The place that was marked last; a mark that is half written is read again."""
-        for _ in range(1000):
-            before, sequence, number, since, after = _PLACE.unpack_from(self._memory, 0)
-            if before == after:
-                break
+    def read(self) -> Optional[Place]:
+        """The place that was marked last; None where a mark is half written, or written over."""
+        mark = self._memory[:_MARK_SIZE]
+        place = mark[: _PLACE.size]
+        if _SUM.unpack_from(mark, _PLACE.size)[0] != crc32(place):
+            return None
+        sequence, number, since = _PLACE.unpack(place)
         return Place(sequence, STAGES[number] if number >= 0 else "", since)
 
     def close(self) -> None:

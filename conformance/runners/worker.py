@@ -92,8 +92,9 @@ class Worker:
             message, payload = {"kind": "raised", **describe(error, runner, self.stage)}, b""
         message["seconds"] = time.perf_counter() - started
         message["sequence"] = sequence
-        self.enter("")
+        self.enter("answer")
         self.send(message, payload)
+        self.enter("")
 
     def data(self, case: Case) -> Any:
         """The case's data, made once for all variants of a case; each job gets arrays of its own."""
