@@ -1,4 +1,4 @@
-"""The sessions: conformance · gate · tests · lint · types · bench.
+"""The sessions: conformance · gate · tests · lint · types · wheel · bench.
 
 Those that need every framework share one environment, ``.nox/frameworks``: installing it takes
 minutes and gigabytes.
@@ -13,7 +13,7 @@ import nox
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "types", "tests", "gate"]
+nox.options.sessions = ["lint", "types", "wheel", "tests", "gate"]
 
 CONSTRAINTS = ("-c", "constraints.txt")
 FRAMEWORKS = Path(".nox", "frameworks")
@@ -66,6 +66,20 @@ def types(session: nox.Session) -> None:
     """Types, strictly."""
     session.install("-e", ".", "--group", "types", *CONSTRAINTS)
     session.run("mypy")
+
+
+@nox.session(reuse_venv=False)
+def wheel(session: nox.Session) -> None:
+    """The wheel, built and installed elsewhere: cases and expectations travel in it."""
+    session.install("build")
+    folder = Path(session.create_tmp())
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(folder), silent=True)
+    built = max(folder.glob("*.whl"), key=lambda file: file.stat().st_mtime).resolve()
+    session.install(str(built))
+    with session.chdir(folder):
+        listed = session.run("conformance", "list", silent=True)
+        session.run("conformance", "doctor")
+        session.log(f"{len(str(listed).splitlines())} cases travel in {built.name}")
 
 
 @nox.session(venv_backend="none")
