@@ -45,10 +45,13 @@ def select_runners(wanted: Sequence[str] = (), required: Sequence[str] = ()) -> 
     missing: dict[str, str] = {}
     for pattern in [*patterns, *required]:
         asked = bool(wanted) or pattern in required
-        for spec, variant in _expand(pattern):
-            runner = _load(spec)
-            variants = [name for name in runner.variants if fnmatchcase(name, variant)]
+        loaded = [(spec, variant, _load(spec)) for spec, variant in _expand(pattern)]
+        several = len(loaded) > 1 and any(_matching(runner, variant) for _, variant, runner in loaded)
+        for spec, variant, runner in loaded:
+            variants = _matching(runner, variant)
             if not variants:
+                if several:
+                    continue
                 raise InputError(
                     f"unknown variant {variant!r} of runner {runner.name}; allowed: {', '.join(runner.variants)}"
                 )
@@ -65,6 +68,11 @@ def select_runners(wanted: Sequence[str] = (), required: Sequence[str] = ()) -> 
             before = chosen[runner.name].variants if runner.name in chosen else ()
             chosen[runner.name] = Selected(spec, runner, tuple(dict.fromkeys([*before, *variants])), packages)
     return Selection(chosen, missing)
+
+
+def _matching(runner: Runner, variant: str) -> list[str]:
+    """The variants of a runner that a pattern names."""
+    return [name for name in runner.variants if fnmatchcase(name, variant)]
 
 
 def installed(runner: Runner) -> dict[str, str]:

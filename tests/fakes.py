@@ -109,6 +109,27 @@ class Right(Runner):
         return output
 
 
+class Lingering:
+    """A layer that hangs when it is let go, after its answer."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+
+    def __call__(self, x: Array) -> Array:
+        return self.layer(x)
+
+    def __del__(self) -> None:
+        hang()
+
+
+class Lingers(Right):
+    """Hangs between a bad case and the next one."""
+
+    def build(self, case: Case, variant: str, weights: Weights) -> Layer:
+        layer = super().build(case, variant, weights)
+        return Lingering(layer) if name_of(case).startswith("bad") else layer
+
+
 class Habit(Right):
     """Right for what it declares, which is not always what is asked for."""
 

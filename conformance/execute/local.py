@@ -24,6 +24,12 @@ STARTS = 3
 """Attempts to start a runner's worker, or to get one job further, before its jobs are left not run."""
 
 
+WINDOW = 1.0
+"""Seconds over which the share of waiting is measured."""
+
+STUCK = 4
+"""Job deadlines without a word after which a worker between two jobs is taken for stuck."""
+
 UNPLACED = 2.0
 """Seconds that the record of a worker's place may be unreadable: far longer than writing it takes."""
 
@@ -83,6 +89,9 @@ class LocalEngine:
         self.deadlines = deadlines
         self._selector = selectors.DefaultSelector()
         self._workers: dict[WorkerProcess, Lane] = {}
+        self._window = time.monotonic()
+        self._waited = 0.0
+        self._idle = 1.0
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
         """Every job with its outcome, in the order in which they end."""
@@ -99,7 +108,7 @@ class LocalEngine:
                 self._start_workers()
                 if not self._workers:
                     return
-                for key, _ in self._selector.select(timeout=0.2):
+                for key, _ in self._wait():
                     worker, channel = key.data
                     if worker not in self._workers:
                         continue
@@ -119,6 +128,17 @@ class LocalEngine:
                 self._end(worker)
             self._selector.close()
 
+    def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """What has come from the workers; keeps count of the time spent waiting for it."""
+        before = time.monotonic()
+        events = self._selector.select(timeout=0.2)
+        now = time.monotonic()
+        self._waited += now - before
+        if now - self._window >= WINDOW:
+            self._idle = self._waited / (now - self._window)
+            self._window, self._waited = now, 0.0
+        return events
+
     def _start_workers(self) -> None:
         """Give each free slot to the runner with the most work left for one more worker."""
         while len(self._workers) < self.slots:
@@ -132,10 +152,15 @@ class LocalEngine:
             self._selector.register(worker.answers, selectors.EVENT_READ, (worker, "answers"))
             self._selector.register(worker.words, selectors.EVENT_READ, (worker, "words"))
 
-    @staticmethod
-    def _worth(lane: Lane) -> bool:
-        """Whether one more worker saves more time than opening it costs."""
-        return lane.workers == 0 or (lane.opening > 0 and lane.rest / lane.workers > 2 * lane.opening)
+    def _worth(self, lane: Lane) -> bool:
+        """Whether one more worker saves more time than opening it costs.
+
+        A second one helps only where this process waits for the first, and does not lag behind it.
+        """
+        if lane.workers == 0:
+            return True
+        known = lane.seconds > WINDOW and self._idle > 0.5
+        return known and lane.rest / lane.workers > 2 * lane.opening
 
     def _feed(self, worker: WorkerProcess, lane: Lane) -> None:
         """Keep a ready worker supplied; end it when there is nothing left for it."""
@@ -206,6 +231,11 @@ class LocalEngine:
                 yield from self._lost(worker, "crashed", "the worker wrote over the record of where it is")
             return
         worker.unplaced = 0.0
+        if worker.waiting and worker.waiting[0][0] != place.sequence:
+            # Answers lie in the channel, still to be read; or the worker is stuck between two jobs.
+            if worker.silent(now) > STUCK * self.deadlines.job:
+                yield from self._lost(worker)
+            return
         limit = self.deadlines.of(place.stage)
         if now - place.since > limit:
             yield from self._lost(worker, "timed_out", f"still in {place.stage!r} after {limit:g} s")

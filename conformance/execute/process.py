@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -66,6 +67,7 @@ class WorkerProcess:
         self.waiting: deque[tuple[int, Job]] = deque()
         self.failure: dict[str, Any] = {}
         self.unplaced = 0.0
+        self.heard = self.started
         self._decoder = protocol.Decoder()
         self._unsent = bytearray()
         self._tail = b""
@@ -99,7 +101,12 @@ class WorkerProcess:
             data = os.read(self.answers, 1 << 20)
         except BlockingIOError:
             return iter(())
+        self.heard = time.monotonic()
         return self._decoder.feed(data) if data else None
+
+    def silent(self, now: float) -> float:
+        """Seconds since anything came through the channel; none while something lies in it unread."""
+        return 0.0 if select.select([self.answers], [], [], 0)[0] else now - self.heard
 
     def listen(self) -> bool:
         """Keep the end of what the worker prints; False when nothing more can come."""

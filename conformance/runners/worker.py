@@ -117,8 +117,17 @@ def describe(error: BaseException, runner: Optional[Runner], stage: str) -> Dict
     }
 
 
+def end_with_parent() -> None:
+    """Have Linux kill this process when its parent dies, even while it hangs (``prctl(2)``)."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+
+
 def main() -> None:
     """``worker.py SPEC REQUESTS ANSWERS PLACE``: the runner, and three file descriptors."""
+    end_with_parent()
     spec, *descriptors = sys.argv[1:]
     Worker(spec, *map(int, descriptors)).serve()
 

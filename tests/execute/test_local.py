@@ -7,14 +7,17 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from conformance import journal, pipeline
 from conformance.domain.records import OUTCOMES, Outcome
+from conformance.execute import local
 from conformance.execute.local import STARTS, Deadlines
 from conformance.execute.process import PINNED, TAIL
 from tests import small_runs
@@ -166,6 +169,30 @@ def test_a_job_that_hangs_times_out_and_the_others_do_not(tmp_path: Path) -> Non
         assert failure["stderr"] == f"{LAST_WORDS} in {stage}\n"
 
 
+def test_a_worker_that_hangs_between_two_jobs_costs_neither(tmp_path: Path) -> None:
+    names = ["good-0", "bad-run", "good-1"]
+    ended = outcomes(tmp_path, "Lingers/asked", names, deadlines=Deadlines(job=0.3))
+    assert [(name_of(job.case), outcome.kind) for job, outcome in ended] == [(name, "completed") for name in names]
+
+
+def test_who_has_answered_is_not_blamed_for_who_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the parent is busy with one outcome, answers wait to be read and another job overruns its deadline."""
+    pipe = tmp_path / "hangs"
+    os.mkfifo(pipe)
+    monkeypatch.setenv("HANGS", str(pipe))
+    names = [*(f"good-{number}" for number in range(30)), "bad-run"]
+    ending = engine("Hangs").run(jobs(tmp_path, "Hangs/asked", names))
+    ended = [next(ending)]
+    with pipe.open("rb", buffering=0) as hanging:
+        assert hanging.read(5) == b"hangs"
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 1000)
+    monkeypatch.setattr(local, "time", later)
+    ended += ending
+    assert [(name_of(job.case), outcome.kind) for job, outcome in ended] == [
+        (name, "completed" if name.startswith("good") else "timed_out") for name in names
+    ]
+
+
 @pytest.mark.parametrize(
     ("fake", "message", "exception"),
     [
@@ -267,7 +294,8 @@ def test_no_process_and_no_descriptor_is_left(tmp_path: Path, fake: str) -> None
 @pytest.mark.parametrize("fake", ["Right", "Hangs"])
 def test_whoever_stops_listening_leaves_no_worker_behind(tmp_path: Path, fake: str) -> None:
     processes, before = children(), descriptors()
-    ending = engine(fake).run(jobs(tmp_path, fake, ["good-0", "bad-run"]))
+    names = [*(f"good-{number}" for number in range(100)), "bad-run"]  # more than a worker has at once
+    ending = engine(fake).run(jobs(tmp_path, fake, names))
     next(ending)
     assert children() > processes
     ending.close()  # type: ignore[attr-defined]
