@@ -21,7 +21,7 @@ CORE = ("torch", "tensorflow", "keras", "tf1", "onnxruntime", "onnx2keras", "onn
 REQUIRED = [part for name in CORE for part in ("--require", name)]
 
 
-def in_frameworks(session: nox.Session, *command: str, success_codes: tuple[int, ...] = (0,)) -> None:
+def in_frameworks(session: nox.Session, *command: str) -> None:
     """Run ``python -m …`` in the environment that has every framework, made on first use."""
     python = FRAMEWORKS / "bin" / "python"
     if not python.exists():
@@ -29,7 +29,7 @@ def in_frameworks(session: nox.Session, *command: str, success_codes: tuple[int,
     install = ("pip", "install", "-q", "-e", ".[all]", "--group", "tests", *CONSTRAINTS)
     session.run(str(python), "-m", "pip", "install", "-q", "--upgrade", "pip>=25.1", external=True)
     session.run(str(python), "-m", *install, external=True)
-    session.run(str(python), "-m", *command, external=True, success_codes=success_codes)
+    session.run(str(python), "-m", *command, external=True)
 
 
 @nox.session(venv_backend="none")
