@@ -269,7 +269,7 @@ class _Entry:
                 raise self.error(
                     f"groups: {case.groups} with {getattr(case, name)} {name}; allowed: a divisor of {name}", "groups"
                 )
-        over = case.axes(case.pads)
+        over = case.asked
         for number, axis in enumerate(over):
             if axis.output < 1:
                 raise self.error(

@@ -58,7 +58,7 @@ class Truth:
     @cached_property
     def effective(self) -> Pads:
         """The pads that the case asks for, canonical."""
-        return canonical(self.case.axes(self.case.pads))
+        return canonical(self.case.asked)
 
     def answer(self, how: Reading) -> tuple[Reference, Reference | float]:
         """The output of a reading and the error allowed around it, per element."""
@@ -142,7 +142,7 @@ class Judge:
         """The verdict where the output is right for the pads that the variant declares."""
         case, declared = job.case, job.spelling.pads
         over = case.axes(declared)
-        if same_elements(over, case.axes(case.pads)) or output.dtype != case.dtype:
+        if same_elements(over, case.asked) or output.dtype != case.dtype:
             return None
         how = oracle.reading(case, declared)
         if any(axis.output < 1 for axis in over) or not agrees(output, *truth.answer(how)):
