@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -225,14 +226,11 @@ class _Entry:
 
     def name(self, fields: dict[str, Any]) -> str:
         """The case's name, with ``{field}`` filled in."""
-
-        def fill(match: re.Match[str]) -> str:
-            value = fields.get(match[1])
-            if value is None:
-                raise self.error(f"{match[0]} in a name; allowed: a field that the case has", "name")
-            return _in_name(match[1], value)
-
-        name = re.sub(r"\{(\w+)\}", fill, fields["name"])
+        parts = _split_name(fields["name"])
+        for field in parts[1::2]:
+            if fields.get(field) is None:
+                raise self.error(f"{{{field}}} in a name; allowed: a field that the case has", "name")
+        name = "".join(_in_name(part, fields[part]) if odd % 2 else part for odd, part in enumerate(parts))
         if not NAME.match(name) or len(name) > NAME_LIMIT:
             allowed = f"up to {NAME_LIMIT} of a-z, 0-9, '.', '_' and '-', starting with a letter or digit"
             raise self.error(f"name: {shown(name)}; allowed: {allowed}", "name")
@@ -378,6 +376,12 @@ def _shape(value: Any) -> tuple[int, ...]:
         return ()
     inner = {_shape(item) for item in value}
     return (len(value), *(inner.pop() if len(inner) == 1 else (-1,)))
+
+
+@lru_cache(maxsize=16)
+def _split_name(template: str) -> list[str]:
+    """A name's text, and between its parts the fields that it has in braces."""
+    return re.split(r"\{(\w+)\}", template)
 
 
 def _in_name(field: str, value: Any) -> str:

@@ -127,8 +127,11 @@ def _sums(case: Case, data: Data, how: Reading) -> Reference:
     first = 3 + case.rank
     taps, rest = prod(windows.shape[2:first]), prod(outputs[1:])
     matrix = weights.reshape(groups, case.filters // groups, taps)
-    result = np.empty((batch, groups, case.filters // groups, *outputs))
+    shape = (batch, groups, case.filters // groups, *outputs)
     rows = max(CHUNK // (batch * groups * taps * rest), 1)
+    if rows >= outputs[0]:
+        return (matrix @ windows.reshape(batch, groups, taps, -1)).reshape(shape)
+    result = np.empty(shape)
     for start in range(0, outputs[0], rows):
         part = (slice(None),) * first + (slice(start, start + rows),)
         columns = windows[part].reshape(batch, groups, taps, -1)
