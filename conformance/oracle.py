@@ -130,7 +130,8 @@ def _sums(case: Case, data: Data, how: Reading) -> Reference:
     shape = (batch, groups, case.filters // groups, *outputs)
     rows = max(CHUNK // (batch * groups * taps * rest), 1)
     if rows >= outputs[0]:
-        return (matrix @ windows.reshape(batch, groups, taps, -1)).reshape(shape)
+        whole: Reference = matrix @ windows.reshape(batch, groups, taps, -1)
+        return whole.reshape(shape)
     result = np.empty(shape)
     for start in range(0, outputs[0], rows):
         part = (slice(None),) * first + (slice(start, start + rows),)
