@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import packaged, schema, strict_yaml
-from conformance.domain.case import Case, Expect, Written, by, spell_padding
+from conformance.domain.case import EXACT, Case, Expect, Written, by, spell_padding
 from conformance.domain.geometry import Axis
 from conformance.errors import InputError
 from conformance.strict_yaml import Document, shown
@@ -303,8 +303,7 @@ class _Entry:
                 if _shape(value) != shape:
                     raise self.error(f"data.{field}: shape {_shape(value)}; allowed: {shape}", "data")
             self.check_exact(case, case.data)
-        terms = prod(case.kernel) * (case.channels // case.groups) + case.bias
-        exact = 2**11 if case.dtype == "float16" else 2**16
+        terms, exact = case.products, EXACT[case.dtype]
         if case.data == "lattice" and terms > exact:
             raise self.error(
                 f"{terms} products in one output of {case.dtype}; allowed: up to {exact}, so that sums are exact",
@@ -314,7 +313,7 @@ class _Entry:
     def check_exact(self, case: Case, data: Written) -> None:
         """Data written out are exact while every sum of their products is (NUMERICS)."""
         largest = max(map(abs, _flat(data.input))) * max(map(abs, _flat(data.weights)))
-        terms = prod(case.kernel) * (case.channels // case.groups)
+        terms = case.products - case.bias
         exact = 2**11 if case.dtype == "float16" else 2**24
         if terms * largest + case.filters * case.bias > exact:
             raise self.error(f"data: sums up to {terms * largest}, not exact in {case.dtype}; allowed: {exact}", "data")

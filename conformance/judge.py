@@ -20,7 +20,7 @@ from conformance.domain.case import Case, Written
 from conformance.domain.facts import length_fits_channels
 from conformance.domain.geometry import Pads, canonical, same_elements
 from conformance.domain.records import Difference, Job, Outcome, Spelling, Verdict
-from conformance.domain.tensors import Data, products, tensors
+from conformance.domain.tensors import Data, tensors
 from conformance.hypotheses import Hypothesis
 from conformance.oracle import Reading, Reference
 
@@ -71,7 +71,7 @@ class Truth:
     def _compute(self, case: Case, data: Data, how: Reading) -> tuple[Reference, Reference | float]:
         if self.exact:
             return oracle.convolve(case, data, how), 0.5
-        return oracle.convolve(case, data, how), oracle.error_bound(case, data, how, products(case))
+        return oracle.convolve(case, data, how), oracle.error_bound(case, data, how, case.products)
 
     @cached_property
     def _first_channel(self) -> tuple[Case, Data]:

@@ -12,7 +12,7 @@ import pytest
 from conformance import oracle
 from conformance.domain.case import Case
 from conformance.domain.geometry import Pads
-from conformance.domain.tensors import Data, products, tensors
+from conformance.domain.tensors import Data, tensors
 from conformance.oracle import Reading
 
 
@@ -239,7 +239,7 @@ def summed(case: Case, data: Data, order: np.ndarray[Any, Any]) -> np.ndarray[An
 
 @every_real_case
 def test_the_error_bound_holds_for_every_order_of_a_float32_sum_and_not_for_another_pixel(case: Case) -> None:
-    data, how, terms = tensors(case), oracle.reading(case, case.pads), products(case)
+    data, how, terms = tensors(case), oracle.reading(case, case.pads), case.products
     exact, bound = oracle.convolve(case, data, how), oracle.error_bound(case, data, how, terms)
     assert bound.shape == exact.shape
     rng = np.random.default_rng(0)
@@ -253,7 +253,7 @@ def test_the_error_bound_holds_for_every_order_of_a_float32_sum_and_not_for_anot
 
 @every_real_case
 def test_the_error_bound_is_gamma_times_the_convolution_of_magnitudes(case: Case) -> None:
-    data, how, terms = tensors(case), oracle.reading(case, case.pads), products(case)
+    data, how, terms = tensors(case), oracle.reading(case, case.pads), case.products
     magnitudes = Data(abs(data.input), abs(data.weights), None if data.bias is None else abs(data.bias))
     gamma = terms * 2.0**-24 / (1 - terms * 2.0**-24)
     expected = gamma * np.array(slow_convolve(case, magnitudes, case.pads)) + terms * 2.0**-126

@@ -14,6 +14,9 @@ PADDING_RULES = ("valid", "same", "same_lower", "causal", "fixed")
 
 DTYPES = ("float32", "float64", "float16")
 
+EXACT = {"float32": 2**16, "float64": 2**16, "float16": 2**11}
+"""Largest n·X·W of a lattice case: every partial sum is exact, Winograd's and float16 output included."""
+
 Padding = Union[str, Pads]
 """A rule's name, or ``(begin, end)`` for each axis (an integer in a file means both sides of every axis)."""
 
@@ -115,6 +118,14 @@ class Case:
     def weight_shape(self) -> Sizes:
         """``O I/groups spatial…``"""
         return (self.filters, self.channels // self.groups, *self.kernel)
+
+    @property
+    def products(self) -> int:
+        """Products summed for one output element (n), the bias counted as one more."""
+        count = self.channels // self.groups
+        for size in self.kernel:
+            count *= size
+        return count + self.bias
 
     def describe(self) -> str:
         """The configuration in one line, for people."""

@@ -12,16 +12,13 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.domain.case import Case, Written
+from conformance.domain.case import EXACT, Case, Written
 from conformance.domain.geometry import Sizes
 
 Array = NDArray[Any]
 
 LATTICE_LIMIT = 8
 """Largest magnitude of a lattice value (NUMERICS: exact in float32, seen by every wrong geometry)."""
-
-EXACT = {"float32": 2**16, "float64": 2**16, "float16": 2**11}
-"""Largest n·X·W of a lattice case: every partial sum is exact, Winograd's and float16 output included."""
 
 
 class Data(NamedTuple):
@@ -34,14 +31,6 @@ class Data(NamedTuple):
     def map(self, function: Callable[[Array], Array]) -> Data:
         """The tensors that a function makes of these."""
         return Data(function(self.input), function(self.weights), None if self.bias is None else function(self.bias))
-
-
-def products(case: Case) -> int:
-    """Products summed for one output element (n), the bias counted as one more."""
-    count = case.channels // case.groups
-    for size in case.kernel:
-        count *= size
-    return count + case.bias
 
 
 def lattice_limits(terms: int, dtype: str) -> Optional[Tuple[int, int]]:
@@ -64,9 +53,9 @@ def tensors(case: Case) -> Data:
         bias = np.arange(1, case.filters + 1) if case.bias else None
         made = Data(np.array(case.data.input), np.array(case.data.weights), bias)
     elif case.data == "lattice":
-        limits = lattice_limits(products(case), case.dtype)
+        limits = lattice_limits(case.products, case.dtype)
         if limits is None:
-            raise ValueError(f"{case.id}: {products(case)} products are not exact in {case.dtype}")
+            raise ValueError(f"{case.id}: {case.products} products are not exact in {case.dtype}")
         made = Data(
             _lattice("input", case.seed, case.input_shape, limits[0]),
             _lattice("weights", case.seed, case.weight_shape, limits[1]),

@@ -10,8 +10,8 @@ from zlib import crc32
 import numpy as np
 import pytest
 
-from conformance.domain.case import Case, Written
-from conformance.domain.tensors import EXACT, Data, lattice_limits, products, tensors
+from conformance.domain.case import EXACT, Case, Written
+from conformance.domain.tensors import Data, lattice_limits, tensors
 
 BITS = 2**64
 
@@ -101,7 +101,7 @@ def test_tensors_are_contiguous_channels_first_and_in_the_cases_dtype(data: str,
 def test_lattice_sums_are_exact_whatever_their_order(channels: int, dtype: str) -> None:
     case = conv(channels=channels, dtype=dtype, input=(9, 9))
     inputs, weights, bias = arrays(tensors(case))
-    terms = products(case)
+    terms = case.products
     assert terms == channels * 4 + 1
     assert terms * np.abs(inputs).max() * np.abs(weights).max() <= EXACT[dtype]
     assert np.abs(bias).max() <= np.abs(weights).max()
@@ -198,8 +198,6 @@ def test_written_data_are_taken_as_they_stand_and_the_bias_counts_up() -> None:
 
 
 def test_the_bias_counts_as_one_more_product() -> None:
-    counts = [
-        products(conv(channels=4, filters=4, groups=groups, bias=bias)) for groups in (1, 2, 4) for bias in (0, 1)
-    ]
+    counts = [conv(channels=4, filters=4, groups=groups, bias=bias).products for groups in (1, 2, 4) for bias in (0, 1)]
     assert counts == [16, 17, 8, 9, 4, 5]
     assert all(left < right for left, right in pairwise(sorted(counts)))
