@@ -1,7 +1,8 @@
 """What one more job costs in a whole run, against the same calls and data in a bare loop.
 
 Both are whole processes with a few and with many jobs; the difference over the jobs between them
-leaves out whatever is paid once: imports, start-up, the report's frame.
+leaves out whatever is paid once: imports, start-up, the report's frame. The loop makes the data of
+each case anew; the suite, which has to make them twice, keeps what cases share (``tensors.Streams``).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from conformance.domain.case import Case, Written
 from conformance.domain.facts import length_fits_channels
 from conformance.domain.geometry import Pads, canonical, same_elements
 from conformance.domain.records import Difference, Job, Outcome, Spelling, Verdict
-from conformance.domain.tensors import Data, tensors
+from conformance.domain.tensors import Data, Streams, tensors
 from conformance.hypotheses import Hypothesis
 from conformance.oracle import Reading, Reference
 
@@ -112,6 +112,7 @@ class Judge:
     def __init__(self) -> None:
         self._truths: OrderedDict[str, Truth] = OrderedDict()
         self._attributed: dict[tuple[object, ...], Verdict] = {}
+        self._streams = Streams()
 
     def judge(self, job: Job, outcome: Outcome) -> Verdict:
         """The verdict of one job."""
@@ -131,7 +132,7 @@ class Judge:
     def _truth(self, case: Case) -> Truth:
         truth = self._truths.get(case.id)
         if truth is None:
-            truth = self._truths[case.id] = Truth(case)
+            truth = self._truths[case.id] = Truth(case, tensors(case, self._streams))
             self._attributed.clear()
             if len(self._truths) > KEPT:
                 self._truths.popitem(last=False)

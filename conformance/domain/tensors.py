@@ -6,7 +6,7 @@ generator (SplitMix64 of a stream's name and a position), whose integers are exa
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 from zlib import crc32
 
 import numpy as np
@@ -42,8 +42,35 @@ def lattice_limits(terms: int, dtype: str) -> Optional[Tuple[int, int]]:
     return min(LATTICE_LIMIT, budget // weights), weights
 
 
-def tensors(case: Case) -> Data:
-    """The input, the weights and the bias of a case.
+class Streams:
+    """Lattice streams kept from case to case: a shorter tensor is the beginning of a longer one.
+
+    What they give is read-only, as several cases share it.
+    """
+
+    KEPT = 64
+    LONGEST = 2**20
+
+    def __init__(self) -> None:
+        self._kept: Dict[Tuple[str, int, int, str], Array] = {}
+
+    def lattice(self, role: str, seed: int, shape: Sizes, limit: int, dtype: str) -> Array:
+        """What ``_lattice`` draws, of an element type."""
+        count = _count(shape)
+        if count > self.LONGEST:
+            return _lattice(role, seed, shape, limit, dtype)
+        key = (role, seed, limit, dtype)
+        stream = self._kept.get(key)
+        if stream is None or len(stream) < count:
+            if len(self._kept) >= self.KEPT:
+                self._kept.clear()
+            stream = self._kept[key] = _lattice(role, seed, (count,), limit, dtype)
+            stream.flags.writeable = False
+        return stream[:count].reshape(shape)
+
+
+def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
+    """The input, the weights and the bias of a case; out of ``streams``, where they are given.
 
     ``lattice``: integers, none of them zero, so that padding never looks like an element.
     ``normal``: a sum of twelve uniforms, mean 0 and variance 1.
@@ -56,10 +83,11 @@ def tensors(case: Case) -> Data:
         limits = lattice_limits(case.products, case.dtype)
         if limits is None:
             raise ValueError(f"{case.id}: {case.products} products are not exact in {case.dtype}")
-        made = Data(
-            _lattice("input", case.seed, case.input_shape, limits[0]),
-            _lattice("weights", case.seed, case.weight_shape, limits[1]),
-            _lattice("bias", case.seed, bias_shape, limits[1]) if bias_shape else None,
+        draw = streams.lattice if streams else _lattice
+        return Data(
+            draw("input", case.seed, case.input_shape, limits[0], case.dtype),
+            draw("weights", case.seed, case.weight_shape, limits[1], case.dtype),
+            draw("bias", case.seed, bias_shape, limits[1], case.dtype) if bias_shape else None,
         )
     else:
         made = Data(
@@ -79,11 +107,11 @@ def _hashes(stream: str, seed: int, count: int) -> NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def _lattice(role: str, seed: int, shape: Sizes, limit: int) -> Array:
-    """Integers of ``[-limit, limit]`` without zero."""
+def _lattice(role: str, seed: int, shape: Sizes, limit: int, dtype: str) -> Array:
+    """Integers of ``[-limit, limit]`` without zero; the first ones are the same for every shape."""
     draws = (_hashes(role, seed, _count(shape)) >> np.uint64(33)).astype(np.int64) % (2 * limit) - limit
     draws += draws >= 0
-    return draws.reshape(shape)
+    return draws.astype(dtype).reshape(shape)
 
 
 def _normal(role: str, seed: int, shape: Sizes) -> Array:

@@ -104,13 +104,13 @@ class Values:
     def __init__(self) -> None:
         self.values: list[Any] = [None]
         self.size = 0
-        self._numbers: dict[str, int] = {}
+        self._numbers: dict[object, int] = {}
 
     def intern(self, value: Any) -> int:
         """The number of a value; empty ones are nothing."""
         if value is None or value is False or value in ("", [], ()):
             return 0
-        key: Any = (type(value), value) if isinstance(value, (str, int, float)) else _compact(value)
+        key = value if isinstance(value, str) else (type(value), repr(value))
         if key not in self._numbers:
             self._numbers[key] = len(self.values)
             self.values.append(_clean(value))

@@ -14,6 +14,8 @@ _HIDDEN = re.compile(
 
 def printable(text: str) -> str:
     """The text without terminal escapes, control characters and what reorders or breaks its surroundings."""
+    if text.isascii() and text.isprintable():
+        return text
     return _HIDDEN.sub("", _ANSI.sub("", text))
 
 

@@ -38,6 +38,7 @@ class Worker:
         self.sequence = -1
         self.stage = ""
         self._last: Tuple[str, Any] = ("", None)
+        self._streams: Any = None
 
     def enter(self, stage: str) -> None:
         """Mark the stage that the current job has come to."""
@@ -98,10 +99,11 @@ class Worker:
 
     def data(self, case: Case) -> Any:
         """The case's data, made once for all variants of a case; each job gets arrays of its own."""
-        from conformance.domain.tensors import tensors
+        from conformance.domain.tensors import Streams, tensors
 
+        self._streams = self._streams or Streams()
         if self._last[0] != case.id:
-            self._last = (case.id, tensors(case))
+            self._last = (case.id, tensors(case, self._streams))
         return self._last[1].map(lambda part: part.copy())
 
 

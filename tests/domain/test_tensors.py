@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from conformance.domain.case import EXACT, Case, Written
-from conformance.domain.tensors import Data, lattice_limits, tensors
+from conformance.domain.tensors import Data, Streams, lattice_limits, tensors
 
 BITS = 2**64
 
@@ -201,3 +201,32 @@ def test_the_bias_counts_as_one_more_product() -> None:
     counts = [conv(channels=4, filters=4, groups=groups, bias=bias).products for groups in (1, 2, 4) for bias in (0, 1)]
     assert counts == [16, 17, 8, 9, 4, 5]
     assert all(left < right for left, right in pairwise(sorted(counts)))
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["growing", "shrinking"])
+def test_kept_streams_give_the_numbers_that_each_case_has_alone(order: int) -> None:
+    cases = [
+        conv(input=(size, 4), channels=channels, seed=seed, dtype=dtype)
+        for size in (2, 3, 9)
+        for channels in (2, 200)  # other limits
+        for seed in (0, 1)
+        for dtype in ("float32", "float64", "float16")
+        if channels == 2 or dtype != "float16"
+    ][::order]
+    streams = Streams()
+    for case in cases:
+        alone = tensors(case)
+        for kept, array in zip(arrays(tensors(case, streams)), arrays(alone), strict=True):
+            assert kept.dtype == array.dtype == case.dtype
+            assert kept.flags.c_contiguous and not kept.flags.writeable
+            np.testing.assert_array_equal(kept, array)
+
+
+def test_kept_streams_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Streams, "KEPT", 4)
+    monkeypatch.setattr(Streams, "LONGEST", 10)
+    streams = Streams()
+    for seed in range(20):
+        tensors(conv(seed=seed), streams)
+    assert len(streams._kept) <= 4
+    assert all(len(stream) <= 10 for stream in streams._kept.values())
