@@ -218,7 +218,8 @@ def test_kept_streams_give_the_numbers_that_each_case_has_alone(order: int) -> N
         alone = tensors(case)
         for kept, array in zip(arrays(tensors(case, streams)), arrays(alone), strict=True):
             assert kept.dtype == array.dtype == case.dtype
-            assert kept.flags.c_contiguous and not kept.flags.writeable
+            assert kept.flags.c_contiguous
+            assert not kept.flags.writeable
             np.testing.assert_array_equal(kept, array)
 
 
