@@ -16,7 +16,7 @@ from typing import Any
 
 from conformance import packaged, schema, strict_yaml
 from conformance.domain.case import EXACT, Case, Expect, Written, by, spell_padding
-from conformance.domain.geometry import Axis
+from conformance.domain.geometry import AnyAxis
 from conformance.errors import InputError
 from conformance.strict_yaml import Document, shown
 
@@ -28,6 +28,8 @@ ARRAY_LIMIT = 2**30
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
 NAME_LIMIT = 120
 PER_AXIS = ("kernel", "stride", "dilation")
+TRANSPOSED = "valid, same, same_lower, an integer, or one [begin, end] for each axis"
+OWN = ("output_padding", "output_shape", "ceil_mode", "count_include_pad")
 DEFAULTS: dict[str, Any] = {
     "op": "conv",
     "batch": 1,
@@ -36,11 +38,24 @@ DEFAULTS: dict[str, Any] = {
     "dilation": 1,
     "groups": 1,
     "bias": False,
+    "output_padding": 0,
+    "ceil_mode": False,
+    "count_include_pad": False,
     "dtype": "float32",
     "data": "lattice",
     "seed": 0,
 }
 REQUIRED = ("input", "kernel", "padding")
+MEANT_FOR: dict[str, tuple[str, ...]] = {
+    "filters": ("conv", "conv_transpose"),
+    "groups": ("conv", "conv_transpose"),
+    "bias": ("conv", "conv_transpose"),
+    "output_padding": ("conv_transpose",),
+    "output_shape": ("conv_transpose",),
+    "ceil_mode": ("max_pool", "avg_pool"),
+    "count_include_pad": ("avg_pool",),
+}
+"""The operators that a field has a meaning for; with another one it is an error."""
 
 
 def load(paths: Sequence[Path] = ()) -> list[Case]:
@@ -148,14 +163,22 @@ class _Entry:
             if fields.get(name) is None:
                 described = schema.CaseFields.model_fields[name].description
                 raise self.error(f"{name!r} is missing; allowed: {described}")
+        for name, ops in MEANT_FOR.items():
+            if fields.get(name) not in (None, DEFAULTS.get(name)) and fields["op"] not in ops:
+                raise self.error(f"{name}: with op {fields['op']}; allowed: with {', '.join(ops)}", name)
         size = fields["input"]
         fields["input"] = tuple(size) if isinstance(size, list) else (size,)
         rank = len(fields["input"])
         for name in PER_AXIS:
             fields[name] = self.per_axis(name, fields[name], rank)
         fields["padding"] = self.padding(fields["padding"], rank)
+        more = self.per_axis("output_padding", fields["output_padding"], rank)
+        fields["output_padding"] = more if any(more) else ()
+        shape = fields.get("output_shape")
+        fields["output_shape"] = () if shape is None else self.per_axis("output_shape", shape, rank)
         channels = fields.setdefault("channels", 1)
-        filters = fields.setdefault("filters", channels if fields["groups"] == "depthwise" else 1)
+        apart = fields["groups"] == "depthwise" or fields["op"].endswith("_pool")
+        filters = fields.setdefault("filters", channels if apart else 1)
         if fields["groups"] == "depthwise":
             if filters % channels:
                 raise self.error(
@@ -204,7 +227,7 @@ class _Entry:
         name = self.name(fields)
         data = fields.get("data") or "lattice"
         if isinstance(data, dict):
-            data = Written(*(self.integers(data[part], f"data.{part}") for part in ("input", "weights")))
+            data = Written(*(self.integers(data.get(part) or [], f"data.{part}") for part in ("input", "weights")))
         case = Case(
             id=f"{prefix}/{name}",
             op=fields["op"],
@@ -217,7 +240,7 @@ class _Entry:
             **{key: fields[key] for key in ("input", *PER_AXIS, "padding", "channels", "filters", "groups")},
             **{
                 key: fields[key]
-                for key in ("batch", "bias", "dtype", "seed", "note", "since")
+                for key in (*OWN, "batch", "bias", "dtype", "seed", "note", "since")
                 if fields.get(key) is not None
             },
         )
@@ -267,9 +290,12 @@ class _Entry:
                 raise self.error(
                     f"groups: {case.groups} with {getattr(case, name)} {name}; allowed: a divisor of {name}", "groups"
                 )
+        self.check_operator(case)
         over = case.asked
         for number, axis in enumerate(over):
-            if axis.output < 1:
+            if case.transposed:
+                self.check_crop(axis, number)
+            elif axis.output < 1:
                 raise self.error(
                     f"kernel: {axis.kernel} with dilation {axis.dilation} spans {axis.extent} on axis {number}; "
                     f"allowed: up to the padded input ({axis.begin} + {axis.size} + {axis.end})",
@@ -279,9 +305,45 @@ class _Entry:
         self.check_data(case)
         self.check_expect(case, over)
 
-    def check_sizes(self, case: Case, over: Sequence[Axis]) -> None:
+    def check_operator(self, case: Case) -> None:
+        """What an operator asks of its fields."""
+        if case.transposed:
+            if case.padding in ("causal", "fixed"):
+                raise self.error(f"padding: {case.padding} with op conv_transpose; allowed: {TRANSPOSED}", "padding")
+            if case.output_shape and case.padding not in ("same", "same_lower"):
+                raise self.error("output_shape: with numeric pads; allowed: with same or same_lower", "output_shape")
+            if case.output_padding and isinstance(case.padding, str) and case.padding != "valid":
+                raise self.error(f"output_padding: with {case.padding}; allowed: with pads or valid", "output_padding")
+            for more, stride in zip(case.output_padding, case.stride, strict=False):
+                if more >= stride:
+                    raise self.error(
+                        f"output_padding: {more}; allowed: less than the stride {stride}", "output_padding"
+                    )
+        if case.pool:
+            if case.padding == "causal":
+                raise self.error("padding: causal with a pool; allowed: with op conv", "padding")
+            if case.filters != case.channels:
+                raise self.error(f"filters: {case.filters} with op {case.op}; allowed: as many as channels", "filters")
+            for axis in case.asked:
+                if axis.output > 0 and not all(any(place not in (None, -1) for place in taps) for taps in axis.reads()):
+                    allowed = "pads with which every window meets the input"
+                    raise self.error(
+                        f"padding: {axis.begin, axis.end} around {axis.size}; allowed: {allowed}", "padding"
+                    )
+
+    def check_crop(self, axis: AnyAxis, number: int) -> None:
+        """A transposed convolution has outputs, and its output padding is not longer than a stride."""
+        if axis.output < 1 or axis.begin < 0 or -axis.end >= axis.stride + axis.extent:
+            full = (axis.size - 1) * axis.stride + axis.extent
+            raise self.error(
+                f"padding: crops {axis.begin} and {axis.end} of {full} outputs on axis {number}; "
+                f"allowed: crops that leave some, and less than a stride and a kernel more",
+                "output_shape" if "output_shape" in self.own else "padding",
+            )
+
+    def check_sizes(self, case: Case, over: Sequence[AnyAxis]) -> None:
         width = int(case.dtype[-2:]) // 8
-        padded = [axis.begin + axis.size + axis.end for axis in over]
+        padded = [axis.size if case.transposed else axis.begin + axis.size + axis.end for axis in over]
         arrays = {
             "input": (case.batch * case.channels, padded),
             "kernel": (case.filters * (case.channels // case.groups), case.kernel),
@@ -300,9 +362,15 @@ class _Entry:
                 ("input", case.data.input, case.input_shape),
                 ("weights", case.data.weights, case.weight_shape),
             ):
-                if _shape(value) != shape:
+                if _shape(value) != shape and not (case.pool and field == "weights" and not value):
                     raise self.error(f"data.{field}: shape {_shape(value)}; allowed: {shape}", "data")
             self.check_exact(case, case.data)
+        if case.op == "avg_pool" and case.data == "lattice" and case.average_limit < 1:
+            raise self.error(
+                f"kernel: an average over {case.products} elements is not exact in {case.dtype}; "
+                "allowed: smaller kernels, or data: normal",
+                "kernel",
+            )
         terms, exact = case.products, EXACT[case.dtype]
         if case.data == "lattice" and terms > exact:
             raise self.error(
@@ -312,13 +380,13 @@ class _Entry:
 
     def check_exact(self, case: Case, data: Written) -> None:
         """Data written out are exact while every sum of their products is (NUMERICS)."""
-        largest = max(map(abs, _flat(data.input))) * max(map(abs, _flat(data.weights)))
+        largest = max(map(abs, _flat(data.input))) * max(map(abs, _flat(data.weights)), default=1)
         terms = case.products - case.bias
         exact = 2**11 if case.dtype == "float16" else 2**24
         if terms * largest + case.filters * case.bias > exact:
             raise self.error(f"data: sums up to {terms * largest}, not exact in {case.dtype}; allowed: {exact}", "data")
 
-    def check_expect(self, case: Case, over: Sequence[Axis]) -> None:
+    def check_expect(self, case: Case, over: Sequence[AnyAxis]) -> None:
         """Hold what the source states against what the rules give; values are left to ``check_values``."""
         expect = case.expect
         facts: dict[str, Callable[[], Any]] = {
@@ -346,7 +414,7 @@ def check_values(cases: Iterable[Case]) -> None:
             raise InputError(
                 "expect.values with data: normal; allowed: lattice, or data written out", case.expect.where
             )
-        output = oracle.convolve(case, tensors(case), oracle.reading(case, case.pads))
+        output = oracle.compute(case, tensors(case), oracle.reading(case, case.pads))
         computed = _tuples(output.astype(int).tolist())
         if case.expect.values != computed:
             raise _contradiction("values", case.expect.values, computed, case.expect.where)

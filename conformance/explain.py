@@ -77,9 +77,10 @@ def text(case: Case) -> str:
         f"stride {by(case.stride)}, dilation {by(case.dilation)} → output {output}",
         "",
     ]
-    for number, axis in enumerate(case.axes(case.pads)):
+    for number, axis in enumerate(case.asked):
         if case.rank > 1:
             lines.append(f"Axis {number}")
+        assert isinstance(axis, Axis)
         lines += arithmetic(case.padding if isinstance(case.padding, str) else "", axis)
         lines += ["", *drawing(axis), ""]
     lines += comparison(case)

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 from conformance.domain.case import Case
-from conformance.domain.geometry import Pads, Sizes, pads_by_rule, same_elements
+from conformance.domain.geometry import Pads, Sizes, crops_by_rule, pads_by_rule, same_elements
 from conformance.domain.records import Spelling
 from conformance.oracle import Reading, reading
 
@@ -53,8 +54,10 @@ def paddings(case: Case, spelling: Spelling, stride: Sizes, dilation: Sizes, swa
     kernel = case.kernel[::-1] if swap else case.kernel
     zero = tuple((0, 0) for _ in pads)
 
+    by_rule = crops_by_rule if case.transposed else pads_by_rule
+
     def rule(name: str) -> Pads:
-        return pads_by_rule(name, case.input, kernel, stride, dilation)
+        return by_rule(name, case.input, kernel, stride, dilation)
 
     if not spelling.by_rule or case.padding == "valid":
         yield "same-for-explicit", rule("same")
@@ -64,6 +67,14 @@ def paddings(case: Case, spelling: Spelling, stride: Sizes, dilation: Sizes, swa
     if case.padding == "same_lower" or pads == case.pads_by("same_lower"):
         yield "same-upper-for-lower", rule("same")
     yield "pads-begin-only", tuple((begin, 0) for begin, _ in pads)
+    if case.transposed:
+        yield "crop-side", tuple((end, begin) for begin, end in pads)
+    if case.output_padding:
+        yield "output-padding", tuple((b, e + more) for (b, e), more in zip(pads, case.output_padding, strict=True))
+        yield (
+            "output-padding",
+            tuple((b - more, e + more) for (b, e), more in zip(pads, case.output_padding, strict=True)),
+        )
     if any(begin != end for begin, end in pads):
         yield "symmetric-for-asymmetric", rule("symmetric")
         yield "symmetric-for-asymmetric", tuple((begin, begin) for begin, _ in pads)
@@ -86,6 +97,10 @@ def amounts(case: Case, faithful: Reading, output: Sizes) -> Iterator[Pads]:
     """
     choices = []
     for axis, size in zip(faithful.axes(case), output, strict=True):
+        if case.transposed:
+            crop = (axis.size - 1) * axis.stride + axis.extent - size
+            choices.append([(begin, crop - begin) for begin in range(-axis.stride, axis.extent + 1)])
+            continue
         need = (size - 1) * axis.stride + axis.extent - axis.size
         choices.append([(begin, max(need - begin, 0)) for begin in range(1 - axis.stride, axis.extent + 1)])
     yield from product(*choices)
@@ -122,6 +137,9 @@ def hypotheses(case: Case, spelling: Spelling, output: Sizes) -> Iterator[Hypoth
 
 def _changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
     """Every combination of changes besides the padding's, none of them included."""
+    if case.pool:
+        yield from _pool_changes(case, faithful)
+        return
     dilations: list[tuple[str, Sizes]] = [("", case.dilation)]
     if max(case.dilation) > 1:
         dilations.append(("dilation-ignored", (1,) * case.rank))
@@ -130,7 +148,7 @@ def _changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], R
     strides: list[tuple[str, Sizes, bool]] = [("", case.stride, False)]
     if len(set(case.stride)) > 1:
         strides.append(("stride-first-axis", (case.stride[0],) * case.rank, False))
-    if max(case.dilation) > 1 and max(case.stride) > 1:
+    if max(case.dilation) > 1 and max(case.stride) > 1 and not case.transposed:
         strides.append(("dilation-with-stride", case.stride, True))
     kernels = [("", False, False)]
     if max(case.kernel) > 1:
@@ -153,12 +171,40 @@ def _changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], R
         )
 
 
+def _pool_changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
+    """What a pool can do otherwise: its window, the padding's value, the divisor, the number of windows."""
+    windows: list[tuple[str, dict[str, Any]]] = [("", {})]
+    if max(case.dilation) > 1:
+        windows.append(("dilation-ignored", {"dilation": (1,) * case.rank}))
+    if len(set(case.dilation)) > 1:
+        windows.append(("dilation-first-axis", {"dilation": (case.dilation[0],) * case.rank}))
+    if len(set(case.kernel)) > 1:
+        windows.append(("axes-swapped", {"swap": True}))
+    strides: list[tuple[str, dict[str, Any]]] = [("", {})]
+    if len(set(case.stride)) > 1:
+        strides.append(("stride-first-axis", {"stride": (case.stride[0],) * case.rank}))
+    values: list[tuple[str, dict[str, Any]]] = [("", {})]
+    if case.op == "max_pool":
+        values.append(("pad-value", {"fill": 0.0}))
+    else:
+        counted = case.count_include_pad
+        values.append(("pad-not-counted" if counted else "pad-counted", {"counted": not counted}))
+        values.append(("pad-counted", {"overhang": True}))
+    roundings: list[tuple[str, dict[str, Any]]] = [("", {})]
+    roundings.append(("ceil-mode", {"rounding": "floor" if case.ceil_mode else "ceil"}))
+    roundings.append(("last-window", {"rounding": "keep"}))
+    for changes in product(windows, strides, values, roundings):
+        fields = {name: value for _, change in changes for name, value in change.items()}
+        yield tuple(cause for cause, _ in changes if cause), replace(faithful, **fields)
+
+
 def _unnamed(case: Case, spelling: Spelling, changed: Reading) -> set[Pads]:
     """The pads that need no cause of their own: as declared, or the rule under what has changed."""
     found = {spelling.pads}
     if spelling.by_rule and isinstance(case.padding, str):
         kernel = case.kernel[::-1] if changed.swap else case.kernel
-        found.add(pads_by_rule(case.padding, case.input, kernel, changed.stride, changed.dilation))
+        by_rule = crops_by_rule if case.transposed else pads_by_rule
+        found.add(by_rule(case.padding, case.input, kernel, changed.stride, changed.dilation))
         if changed.phased:  # space-to-batch resolves SAME before it strides
             found.add(pads_by_rule(case.padding, case.input, kernel, (1,) * case.rank, changed.dilation))
     return found
@@ -189,6 +235,13 @@ def explain(case: Case, asked: Reading, found: Reading) -> str:
         parts.append("no bias added")
     if found.bias_last:
         parts.append("the bias added along the last axis")
+    if found.fill != asked.fill:
+        parts.append("zeros as padding")
+    if (found.counted, found.overhang) != (asked.counted, asked.overhang):
+        what = "the padding and what lies beyond it" if found.overhang else "the padding"
+        parts.append(f"{what} {'counted' if found.counted or found.overhang else 'left out'} in the divisor")
+    if found.rounding != asked.rounding:
+        parts.append(f"the number of windows rounded by {found.rounding!r} where {asked.rounding!r} is asked for")
     if found.interleave:
         parts.append("the output channels in another order of groups")
     return "; ".join(parts)

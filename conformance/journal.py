@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from conformance.domain.case import Case, Written
+from conformance.domain.case import Case
 from conformance.domain.records import Judged
 from conformance.errors import InputError
 
@@ -57,12 +57,13 @@ def case_record(case: Case) -> Record:
         "groups": case.groups,
         "bias": case.bias,
         "dtype": case.dtype,
-        "data": "written" if isinstance(case.data, Written) else case.data,
+        "data": case.data if isinstance(case.data, str) else type(case.data).__name__.lower(),
         "seed": case.seed,
         "since": case.since,
     }
+    own = {name: getattr(case, name) for name in ("output_padding", "output_shape", "ceil_mode", "count_include_pad")}
     people = {"tags": case.tags, "title": case.title, "source": case.source, "note": case.note, "where": case.where}
-    return {**record, **{name: value for name, value in people.items() if value}}
+    return {**record, **{name: value for name, value in {**own, **people}.items() if value}}
 
 
 def result_record(judged: Judged) -> Record:

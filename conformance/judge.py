@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance import hypotheses, oracle
-from conformance.domain.case import Case, Written
+from conformance.domain.case import Case
 from conformance.domain.facts import length_fits_channels
 from conformance.domain.geometry import Pads, canonical, same_elements
 from conformance.domain.records import Difference, Job, Outcome, Spelling, Verdict
@@ -47,7 +47,7 @@ class Truth:
     def __init__(self, case: Case, data: Data | None = None) -> None:
         self.case = case
         self.data = tensors(case) if data is None else data
-        self.exact = case.data == "lattice" or isinstance(case.data, Written)
+        self.exact = case.data != "normal"
         self._references: dict[Reading, tuple[Reference, Reference | float]] = {}
 
     @cached_property
@@ -70,8 +70,8 @@ class Truth:
 
     def _compute(self, case: Case, data: Data, how: Reading) -> tuple[Reference, Reference | float]:
         if self.exact:
-            return oracle.convolve(case, data, how), 0.5
-        return oracle.convolve(case, data, how), oracle.error_bound(case, data, how, case.products)
+            return oracle.compute(case, data, how), 0.5
+        return oracle.compute(case, data, how), oracle.error_bound(case, data, how, case.products)
 
     @cached_property
     def _first_channel(self) -> tuple[Case, Data]:
@@ -84,18 +84,17 @@ class Truth:
 
     def reproduces(self, how: Reading, output: Array) -> bool:
         """Whether a reading gives this very output; the first channel is looked at first."""
-        small, data = self._first_channel
-        if not how.bias_last and not agrees(
-            output[:1, :1], *self._compute(small, data, replace(how, interleave=False))
-        ):
-            return False
+        if self.case.op == "conv" and not how.bias_last:
+            small, data = self._first_channel
+            if not agrees(output[:1, :1], *self._compute(small, data, replace(how, interleave=False))):
+                return False
         return agrees(output, *self._compute(self.case, self.data, how))
 
     def relaid(self) -> Truth | None:
         """The case of whoever takes channels-last data for channels first; None where that has no meaning."""
         case, data = self.case, self.data
         size, inner = case.input[0], case.channels // case.groups
-        if not length_fits_channels(size, inner, case.filters):
+        if case.op != "conv" or not length_fits_channels(size, inner, case.filters):
             return None
         taken = replace(case, input=(*case.input[1:], case.channels), channels=size, groups=size // inner)
         return Truth(taken, data._replace(input=np.moveaxis(data.input, 1, -1)))

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conformance.domain.case import Case
-from conformance.domain.geometry import Axis, Pads, Sizes, axes
+from conformance.domain.geometry import AnyAxis, Pads, Sizes, axes, transposed_axes
 from conformance.domain.tensors import Data
 
 Reference = NDArray[np.float64]
@@ -27,6 +27,9 @@ CHUNK = 2**22
 @dataclass(frozen=True)
 class Reading:
     """What an implementation computes: the geometry it uses, and what it does to kernel, bias and channels.
+
+    For pools, ``rounding`` and ``counted`` are ``geometry.Axis``'s, ``overhang`` counts what lies beyond
+    the end pad too, and ``fill`` is what the padding of a max pool holds.
 
     ``flip`` reverses the kernel on every axis; ``swap`` reverses the order of the kernel's axes;
     ``interleave`` gives the output channels in the order ``(filters / groups, groups)``. ``phased``
@@ -44,17 +47,32 @@ class Reading:
     interleave: bool = False
     phased: bool = False
     bias_last: bool = False
+    rounding: str = "floor"
+    counted: bool = False
+    overhang: bool = False
+    fill: float = -inf
 
-    def axes(self, case: Case) -> tuple[Axis, ...]:
+    def axes(self, case: Case) -> tuple[AnyAxis, ...]:
         """The axes of ``case`` as this reading has them."""
-        if not self.swap and (self.stride, self.dilation) == (case.stride, case.dilation):
-            return case.axes(self.pads)
+        geometry = (self.pads, self.stride, self.dilation, self.rounding, self.counted)
+        if not self.swap and geometry == (
+            case.pads,
+            case.stride,
+            case.dilation,
+            case.rounding,
+            case.count_include_pad,
+        ):
+            return case.asked
         kernel = case.kernel[::-1] if self.swap else case.kernel
-        return axes(case.input, kernel, self.stride, self.dilation, self.pads)
+        if case.transposed:
+            return transposed_axes(case.input, kernel, self.stride, self.dilation, self.pads)
+        return axes(case.input, kernel, self.stride, self.dilation, self.pads, self.rounding, self.counted)
 
     def output_shape(self, case: Case) -> Sizes:
         """``N O spatial…``; a spatial size below 1 means that the kernel does not fit."""
-        return (case.batch, case.filters, *map(len, self.starts(case)))
+        if self.phased:
+            return (case.batch, case.filters, *map(len, self.starts(case)))
+        return (case.batch, case.filters, *(axis.output for axis in self.axes(case)))
 
     def starts(self, case: Case) -> tuple[Sequence[int], ...]:
         """Where each axis' windows start in the padded input."""
@@ -64,7 +82,7 @@ class Reading:
         )
 
 
-def _phased_starts(axis: Axis) -> list[int]:
+def _phased_starts(axis: AnyAxis) -> list[int]:
     """The starts of a strided convolution inside space-to-batch (``tf.nn.with_space_to_batch``).
 
     Each of the ``dilation`` phases of the padded input is convolved with the stride; the results
@@ -79,14 +97,63 @@ def _phased_starts(axis: Axis) -> list[int]:
 
 def reading(case: Case, pads: Pads) -> Reading:
     """The faithful reading of a case under some pads."""
-    return Reading(pads, case.stride, case.dilation, case.bias)
+    how = Reading(pads, case.stride, case.dilation, case.bias)
+    return replace(how, rounding=case.rounding, counted=case.count_include_pad) if case.pool else how
+
+
+def compute(case: Case, data: Data, how: Reading) -> Reference:
+    """The output of ``case`` under a reading, ``N O spatial…``, in float64."""
+    if case.pool:
+        return pool(case, data, how)
+    return transpose(case, data, how) if case.transposed else convolve(case, data, how)
+
+
+def pool(case: Case, data: Data, how: Reading) -> Reference:
+    """The largest or the mean element of every window (ONNX ``MaxPool``, ``AveragePool``).
+
+    Padding never wins a max pool; a mean is over the elements of the window, and over its padding
+    where that is counted, but not over what lies beyond the end pad. Every window meets the input.
+    """
+    over = how.axes(case)
+    largest = case.op == "max_pool"
+    padded = _pad(data.input, over, how.fill if largest else 0.0)
+    windows = _windows(padded, over, groups=case.channels)
+    taps = tuple(range(2, 3 + case.rank))
+    if largest:
+        found: Reference = windows.max(axis=taps)
+        return found
+    divisors = np.ones((1,) * case.rank)
+    for number, axis in enumerate(over):
+        counts = [axis.kernel] * axis.output if how.overhang else axis.divisors()  # type: ignore[union-attr]
+        divisors = divisors * np.reshape(counts, [-1 if other == number else 1 for other in range(case.rank)])
+    mean: Reference = windows.sum(axis=taps) / divisors
+    return mean
+
+
+def transpose(case: Case, data: Data, how: Reading) -> Reference:
+    """A transposed convolution (ONNX ``ConvTranspose``), the adjoint of ``convolve``.
+
+    ``output[n, o, i·stride + t·dilation - begin] += input[n, c, i] · weights[c, o, t]``: the
+    convolution, with the kernel reversed, of the input with ``stride - 1`` zeros between its elements.
+    """
+    over = how.axes(case)
+    ones = (1,) * case.rank
+    spread = np.zeros((*data.input.shape[:2], *((axis.size - 1) * axis.stride + 1 for axis in over)))
+    places: tuple[Any, ...] = (..., *(slice(None, None, axis.stride) for axis in over))
+    spread[places] = data.input
+    by_group = data.weights.reshape(case.groups, -1, case.filters // case.groups, *case.kernel)
+    weights = by_group.swapaxes(1, 2).reshape(case.filters, -1, *case.kernel)
+    pads = tuple((axis.extent - 1 - axis.begin, axis.extent - 1 - axis.end) for axis in over)
+    plain = replace(
+        case, op="conv", input=spread.shape[2:], stride=ones, padding=pads, output_padding=(), output_shape=()
+    )
+    return convolve(plain, Data(spread, weights, data.bias), replace(how, pads=pads, stride=ones, flip=not how.flip))
 
 
 def convolve(case: Case, data: Data, how: Reading) -> Reference:
-    """The output of ``case`` under a reading, ``N O spatial…``, in float64.
+    """A convolution: a cross-correlation as every framework defines it (ONNX ``Conv``), zeros outside the input.
 
-    ``output[n, o, p] = bias[o] + Σ input[n, i, p·stride + t·dilation - begin] · weights[o, i, t]``,
-    a cross-correlation as every framework defines it (ONNX ``Conv``), zeros outside the input.
+    ``output[n, o, p] = bias[o] + Σ input[n, i, p·stride + t·dilation - begin] · weights[o, i, t]``
     """
     sums = _phased_sums(case, data, how) if how.phased else _sums(case, data, how)
     if how.bias_last and data.bias is not None:
@@ -107,23 +174,9 @@ def _sums(case: Case, data: Data, how: Reading) -> Reference:
         weights = weights[(slice(None), slice(None), *[slice(None, None, -1)] * case.rank)]
     over = how.axes(case)
     padded = _pad(data.input, over)
-    batch, channels = padded.shape[:2]
-    groups, per_group = case.groups, channels // case.groups
+    batch, groups = len(padded), case.groups
     outputs = tuple(axis.output for axis in over)
-    step = padded.strides
-    # Window elements first, windows last: one matrix product per group, and the result needs no transpose.
-    windows = np.ndarray(  # checks that every window lies in the buffer, and costs less than as_strided
-        (batch, groups, per_group, *[axis.kernel for axis in over], *outputs),
-        padded.dtype,
-        padded,
-        strides=(
-            step[0],
-            per_group * step[1],
-            step[1],
-            *[s * axis.dilation for s, axis in zip(step[2:], over, strict=True)],
-            *[s * axis.stride for s, axis in zip(step[2:], over, strict=True)],
-        ),
-    )
+    windows = _windows(padded, over, groups)
     first = 3 + case.rank
     taps, rest = prod(windows.shape[2:first]), prod(outputs[1:])
     matrix = weights.reshape(groups, case.filters // groups, taps)
@@ -142,6 +195,26 @@ def _sums(case: Case, data: Data, how: Reading) -> Reference:
     return result
 
 
+def _windows(padded: Reference, over: Sequence[AnyAxis], groups: int) -> Reference:
+    """A view of every window of every group: ``N groups channels/groups kernel… windows…``.
+
+    Window elements first, windows last: one matrix product per group, and the result needs no transpose.
+    """
+    step, per_group = padded.strides, padded.shape[1] // groups
+    return np.ndarray(  # checks that every window lies in the buffer, and costs less than as_strided
+        (len(padded), groups, per_group, *[axis.kernel for axis in over], *[axis.output for axis in over]),
+        padded.dtype,
+        padded,
+        strides=(
+            step[0],
+            per_group * step[1],
+            step[1],
+            *[s * axis.dilation for s, axis in zip(step[2:], over, strict=True)],
+            *[s * axis.stride for s, axis in zip(step[2:], over, strict=True)],
+        ),
+    )
+
+
 def _phased_sums(case: Case, data: Data, how: Reading) -> Reference:
     """Every window of stride 1, and of those the ones that start in the right places."""
     starts = how.starts(case)
@@ -155,10 +228,10 @@ def _phased_sums(case: Case, data: Data, how: Reading) -> Reference:
     return picked
 
 
-def _pad(tensor: NDArray[np.generic], over: tuple[Axis, ...]) -> Reference:
-    """The input in float64 inside zeros, as far as any window reads; a negative begin pad crops."""
+def _pad(tensor: NDArray[np.generic], over: Sequence[AnyAxis], fill: float = 0.0) -> Reference:
+    """The input in float64 inside padding, as far as any window reads; a negative begin pad crops."""
     need = [(axis.output - 1) * axis.stride + axis.extent for axis in over]
-    padded = np.zeros((*tensor.shape[:2], *need))
+    padded = np.full((*tensor.shape[:2], *need), fill) if fill else np.zeros((*tensor.shape[:2], *need))
     target, source = [slice(None)] * 2, [slice(None)] * 2
     for axis, size in zip(over, need, strict=True):
         crop = max(-axis.begin, 0)

@@ -123,6 +123,7 @@ def plan(cases: Sequence[Case], selection: Selection, shuffle: int | None = None
         Job(case, name, variant, spelling)
         for name, chosen in selection.runners.items()
         for case in ordered
+        if case.op in chosen.runner.ops
         for variant in chosen.variants
         if (spelling := chosen.runner.variants[variant](case)) is not None
     ]

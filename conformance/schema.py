@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for some reads every installed package
 
@@ -25,6 +25,8 @@ PadPairs = Annotated[list[Pair], Field(min_length=1, max_length=3)]
 PaddingName = Literal["valid", "same", "same_lower", "causal", "fixed"]
 Padding = PaddingName | Amount | PadPairs
 Numbers = list[Any]
+Op = Literal["conv", "conv_transpose", "max_pool", "avg_pool"]
+AmountPerAxis = Amount | Annotated[list[Amount], Field(min_length=1, max_length=3)]
 
 UNSET: Any = None
 """The default of what a file may leave out; written as null it is an error."""
@@ -33,6 +35,8 @@ _PADDING = (
     "valid, same (the odd pixel at the end), same_lower (at the beginning), causal (1-D), "
     "fixed (from the kernel alone), an integer (both sides of every axis), or one [begin, end] for each axis"
 )
+_OPS = ", ".join(get_args(Op))
+_AMOUNTS = "an integer from 0 up for every axis, or a list of one for each axis"
 _PER_AXIS = "an integer from 1 up for every axis, or a list of one for each axis"
 
 
@@ -44,7 +48,7 @@ class WrittenFields(_Strict):
     """Small tensors written out."""
 
     input: Numbers = Field(description="nested lists of integers, shape N C spatial…")
-    weights: Numbers = Field(description="nested lists of integers, shape O I/groups spatial…")
+    weights: Numbers = Field(UNSET, description="nested lists of integers, shape O I/groups spatial…; pools have none")
 
 
 class ExpectFields(_Strict):
@@ -62,7 +66,7 @@ class ExpectFields(_Strict):
 class CaseFields(_Strict):
     """What a case, and a file's ``defaults``, can say."""
 
-    op: Literal["conv"] = Field(UNSET, description="conv")
+    op: Op = Field(UNSET, description=f"{_OPS} (default conv)")
     input: PerAxis = Field(UNSET, description="spatial sizes: an integer from 1 up (rank 1), or a list of one to three")
     batch: Size = Field(UNSET, description="an integer from 1 up (default 1)")
     channels: Size = Field(UNSET, description="an integer from 1 up (default 1)")
@@ -75,6 +79,10 @@ class CaseFields(_Strict):
     )
     bias: StrictBool = Field(UNSET, description="true or false (default false)")
     padding: Padding = Field(UNSET, description=_PADDING)
+    output_padding: AmountPerAxis = Field(UNSET, description=f"conv_transpose: {_AMOUNTS} (default 0)")
+    output_shape: PerAxis = Field(UNSET, description=f"conv_transpose with same or same_lower: {_PER_AXIS}")
+    ceil_mode: StrictBool = Field(UNSET, description="pools: true or false (default false)")
+    count_include_pad: StrictBool = Field(UNSET, description="avg_pool: true or false (default false)")
     dtype: Literal["float32", "float64", "float16"] = Field(
         UNSET, description="float32, float64 or float16 (default float32)"
     )
@@ -96,6 +104,7 @@ class CaseFields(_Strict):
 class MatrixFields(_Strict):
     """Fields with a list of values each; the cases are the product of the lists."""
 
+    op: list[Op] = Field(UNSET, min_length=1, description=f"a list of {_OPS}")
     input: list[PerAxis] = Field(UNSET, min_length=1, description="a list of inputs")
     batch: list[Size] = Field(UNSET, min_length=1, description="a list of integers from 1 up")
     channels: list[Size] = Field(UNSET, min_length=1, description="a list of integers from 1 up")
@@ -108,6 +117,9 @@ class MatrixFields(_Strict):
     )
     bias: list[StrictBool] = Field(UNSET, min_length=1, description="a list of true and false")
     padding: list[Padding] = Field(UNSET, min_length=1, description=f"a list, each of {_PADDING}")
+    output_padding: list[AmountPerAxis] = Field(UNSET, min_length=1, description=f"a list, each {_AMOUNTS}")
+    ceil_mode: list[StrictBool] = Field(UNSET, min_length=1, description="a list of true and false")
+    count_include_pad: list[StrictBool] = Field(UNSET, min_length=1, description="a list of true and false")
     dtype: list[Literal["float32", "float64", "float16"]] = Field(
         UNSET, min_length=1, description="a list of float32, float64 and float16"
     )
@@ -120,6 +132,7 @@ class MatrixFields(_Strict):
 class ExcludeFields(_Strict):
     """Values that a combination of the matrix must all have to be left out."""
 
+    op: Op = Field(UNSET, description=_OPS)
     input: PerAxis = Field(UNSET, description=_PER_AXIS)
     batch: Size = Field(UNSET, description="an integer from 1 up")
     channels: Size = Field(UNSET, description="an integer from 1 up")
@@ -130,6 +143,9 @@ class ExcludeFields(_Strict):
     groups: Size | Literal["depthwise"] = Field(UNSET, description="an integer from 1 up, or depthwise")
     bias: StrictBool = Field(UNSET, description="true or false")
     padding: Padding = Field(UNSET, description=_PADDING)
+    output_padding: AmountPerAxis = Field(UNSET, description=_AMOUNTS)
+    ceil_mode: StrictBool = Field(UNSET, description="true or false")
+    count_include_pad: StrictBool = Field(UNSET, description="true or false")
     dtype: Literal["float32", "float64", "float16"] = Field(UNSET, description="float32, float64 or float16")
     data: Literal["lattice", "normal"] = Field(UNSET, description="lattice or normal")
     seed: Amount = Field(UNSET, description="an integer from 0 up")

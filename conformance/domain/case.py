@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from itertools import product
+from math import lcm, prod
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from conformance.domain import geometry
-from conformance.domain.geometry import Axis, Pads, Sizes
+from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes
+
+OPS = ("conv", "conv_transpose", "max_pool", "avg_pool")
 
 PADDING_RULES = ("valid", "same", "same_lower", "causal", "fixed")
 """The paddings that a case can name; numbers are the other way to write one."""
@@ -16,6 +20,9 @@ DTYPES = ("float32", "float64", "float16")
 
 EXACT = {"float32": 2**16, "float64": 2**16, "float16": 2**11}
 """Largest n·X·W of a lattice case: every partial sum is exact, Winograd's and float16 output included."""
+
+INTEGERS = {"float32": 2**24, "float64": 2**53, "float16": 2**11}
+"""The integers up to which an element type holds each one."""
 
 Padding = Union[str, Pads]
 """A rule's name, or ``(begin, end)`` for each axis (an integer in a file means both sides of every axis)."""
@@ -33,6 +40,20 @@ class Written:
 
 
 @dataclass(frozen=True)
+class Basis:
+    """Probe data: one impulse per sample, so that the outputs are the columns of the operator's matrix.
+
+    Sample 0 has none; sample ``j`` has one at element ``columns[j - 1]`` of the flat ``C spatial…``
+    input, so a case has as many samples and one more. The weights are distinct: an output names the
+    very weight, and with it channel, filter and tap, through which it sees an element. Where an
+    element type cannot tell all weights apart, each execution has one ``digit`` of their numbers.
+    """
+
+    columns: Sizes
+    digit: int = 0
+
+
+@dataclass(frozen=True)
 class Expect:
     """What a case's source states; each is held against the reference, None where nothing is stated."""
 
@@ -46,10 +67,12 @@ class Expect:
 
 @dataclass(frozen=True)
 class Case:
-    """One convolution to run. Sizes are spatial, one per axis; layouts are channels first.
+    """One convolution or pool to run. Sizes are spatial, one per axis; layouts are channels first.
 
-    ``input``, ``kernel``, ``stride`` and ``dilation`` have one number per axis; weights are
-    ``filters x channels/groups x kernel``, the bias is ``filters``.
+    ``input``, ``kernel``, ``stride`` and ``dilation`` have one number per axis; the weights of a
+    convolution are ``filters x channels/groups x kernel``, of a transposed one
+    ``channels x filters/groups x kernel``; the bias is ``filters``. A pool has as many filters as
+    channels and no weights.
     """
 
     id: str
@@ -64,8 +87,12 @@ class Case:
     filters: int = 1
     groups: int = 1
     bias: bool = False
+    output_padding: Sizes = ()
+    output_shape: Sizes = ()
+    ceil_mode: bool = False
+    count_include_pad: bool = False
     dtype: str = "float32"
-    data: Union[str, Written] = "lattice"
+    data: Union[str, Written, Basis] = "lattice"
     seed: int = 0
     expect: Expect = field(default=Expect(), compare=False)
     tags: Tuple[str, ...] = field(default=(), compare=False)
@@ -85,25 +112,53 @@ class Case:
         """Every input channel convolved on its own (with ``filters / channels`` filters each)."""
         return self.groups == self.channels and self.channels > 1
 
+    @property
+    def pool(self) -> bool:
+        """Whether this is a pool, which has no weights."""
+        return self.op.endswith("_pool")
+
+    @property
+    def transposed(self) -> bool:
+        """Whether this is a transposed convolution."""
+        return self.op == "conv_transpose"
+
     @cached_property
     def pads(self) -> Pads:
-        """The pads that this case asks for."""
-        return self.pads_by(self.padding) if isinstance(self.padding, str) else self.padding
+        """The pads that this case asks for; of a transposed convolution, the crop less the output padding."""
+        if self.output_shape:
+            full = self.output(((0, 0),) * self.rank)
+            return tuple(
+                geometry.split_crop(whole - size, lower=self.padding == "same_lower")
+                for whole, size in zip(full, self.output_shape)
+            )
+        if isinstance(self.padding, str):
+            return self.pads_by(self.padding)
+        more = self.output_padding or (0,) * self.rank
+        return tuple((begin, end - extra) for (begin, end), extra in zip(self.padding, more))
 
     def pads_by(self, rule: str) -> Pads:
         """The pads that a rule of ``geometry.RULES`` gives for this case's sizes."""
-        return geometry.pads_by_rule(rule, self.input, self.kernel, self.stride, self.dilation)
+        by_rule = geometry.crops_by_rule if self.transposed else geometry.pads_by_rule
+        return by_rule(rule, self.input, self.kernel, self.stride, self.dilation)
 
     @cached_property
-    def asked(self) -> Tuple[Axis, ...]:
+    def asked(self) -> Tuple[AnyAxis, ...]:
         """The axes of this case under the pads that it asks for."""
-        return geometry.axes(self.input, self.kernel, self.stride, self.dilation, self.pads)
+        return self.axes(self.pads)
 
-    def axes(self, pads: Pads) -> Tuple[Axis, ...]:
+    @property
+    def rounding(self) -> str:
+        """How the number of windows is rounded (``geometry.Axis``)."""
+        return "ceil" if self.ceil_mode else "floor"
+
+    def axes(self, pads: Pads) -> Tuple[AnyAxis, ...]:
         """The axes of this case under some pads."""
-        if pads == self.pads:
+        if "asked" in self.__dict__ and pads == self.pads:
             return self.asked
-        return geometry.axes(self.input, self.kernel, self.stride, self.dilation, pads)
+        sizes = self.input, self.kernel, self.stride, self.dilation
+        if self.transposed:
+            return geometry.transposed_axes(*sizes, pads)
+        return geometry.axes(*sizes, pads, self.rounding, self.count_include_pad)
 
     def output(self, pads: Pads) -> Sizes:
         """Spatial output sizes under some pads."""
@@ -116,16 +171,30 @@ class Case:
 
     @cached_property
     def weight_shape(self) -> Sizes:
-        """``O I/groups spatial…``"""
-        return (self.filters, self.channels // self.groups, *self.kernel)
+        """``O I/groups spatial…``, of a transposed convolution ``I O/groups spatial…``; of a pool ``0``."""
+        if self.pool:
+            return (0,)
+        first, second = (self.channels, self.filters) if self.transposed else (self.filters, self.channels)
+        return (first, second // self.groups, *self.kernel)
 
     @property
     def products(self) -> int:
-        """Products summed for one output element (n), the bias counted as one more."""
-        count = self.channels // self.groups
+        """Products summed for one output element (n), at most; the bias counted as one more."""
+        count = 1 if self.pool else self.channels // self.groups
         for size in self.kernel:
             count *= size
         return count + self.bias
+
+    @property
+    def average_factor(self) -> int:
+        """The least common multiple of the numbers that an average pool divides by."""
+        divisors = [set(axis.divisors()) for axis in self.asked if isinstance(axis, Axis)]
+        return lcm(*map(prod, product(*divisors)))
+
+    @property
+    def average_limit(self) -> int:
+        """The largest multiple of that factor whose sums are exact; below 1 where there is none."""
+        return INTEGERS[self.dtype] // (self.average_factor * self.products)
 
     def describe(self) -> str:
         """The configuration in one line, for people."""
@@ -135,8 +204,16 @@ class Case:
             f"s {by(self.stride)}",
             f"d {by(self.dilation)}",
             f"padding {spell_padding(self.padding)}",
-            f"{self.channels}→{self.filters}",
+            f"{self.channels} channels" if self.pool else f"{self.channels}→{self.filters}",
         ]
+        if any(self.output_padding):
+            parts.append(f"output padding {by(self.output_padding)}")
+        if self.output_shape:
+            parts.append(f"output {by(self.output_shape)}")
+        if self.ceil_mode:
+            parts.append("ceil")
+        if self.count_include_pad:
+            parts.append("padding counted")
         if self.groups > 1:
             parts.append(f"groups {self.groups}")
         if self.bias:
@@ -154,6 +231,8 @@ class Case:
         }
         if isinstance(self.data, Written):
             wire["data"] = {"input": self.data.input, "weights": self.data.weights}
+        if isinstance(self.data, Basis):
+            wire["data"] = {"columns": self.data.columns, "digit": self.data.digit}
         return wire
 
     @classmethod
@@ -161,7 +240,8 @@ class Case:
         """The case that ``to_wire`` described, without what only people read."""
         values = {name: _tuples(value) for name, value in wire.items()}
         if isinstance(wire.get("data"), dict):
-            values["data"] = Written(_tuples(wire["data"]["input"]), _tuples(wire["data"]["weights"]))
+            kind = Basis if "columns" in wire["data"] else Written
+            values["data"] = kind(**{name: _tuples(value) for name, value in wire["data"].items()})
         return cls(**values)
 
 

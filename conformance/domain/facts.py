@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Callable, Dict, List, Mapping, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from conformance.domain.case import by, spell_padding
-from conformance.domain.geometry import Axis, Pads, Sizes, axes, pads_by_rule, same_elements
+from conformance.domain.geometry import (
+    AnyAxis,
+    Pads,
+    Sizes,
+    axes,
+    crops_by_rule,
+    pads_by_rule,
+    same_elements,
+    transposed_axes,
+)
 
 RULES = ("valid", "same", "same_lower", "symmetric", "fixed", "begin_twice")
 """The rules that a case is compared with; ``begin_twice`` is its own begin pads on both sides."""
 
 FACTS = {
     "case": "the case's identity",
-    "op": "conv",
+    "op": "the operator: conv, conv_transpose, max_pool or avg_pool",
     "rank": "number of spatial axes",
     "input": "spatial sizes",
     "kernel": "kernel sizes",
@@ -39,6 +48,9 @@ FACTS = {
     "first_dilation": "the first axis' dilation",
     "length_fits_channels": "whether the first axis' size could be taken for the number of channels",
     "width_is_filters": "the paddings (asked, valid, same) with which the output is as wide as it has channels",
+    "output_padding": "output padding of a transposed convolution, the most on any axis",
+    "ceil_mode": "true or false",
+    "count_include_pad": "true or false",
     "dtype": "element type",
     "data": "lattice, normal or written",
     "tags": "the case's tags",
@@ -47,7 +59,18 @@ FACTS = {
 """Every fact with its meaning."""
 
 AXIS_FACTS = ("input", "kernel", "stride", "dilation")
-COUNTS = (*AXIS_FACTS, "rank", "batch", "channels", "filters", "groups", "multiplier", "first_dilation", "same_leaves")
+COUNTS = (
+    *AXIS_FACTS,
+    "rank",
+    "batch",
+    "channels",
+    "filters",
+    "groups",
+    "multiplier",
+    "first_dilation",
+    "same_leaves",
+    "output_padding",
+)
 """The facts that are numbers, and so can be compared."""
 
 AS_RECORDED = ("op", "rank", "batch", "channels", "filters", "groups", "bias", "dtype", "data", "since")
@@ -70,23 +93,26 @@ class CaseFacts(Dict[str, Any]):
         value = self[name] = _FOUND[name](self)
         return value
 
-    def axes(self, pads: Pads) -> Tuple[Axis, ...]:
-        """The case's axes under some pads."""
-        return axes(self.size, self.kernel, self.stride, self.dilation, pads)
+    def axes(self, pads: Pads, dilation: Optional[Sizes] = None) -> Tuple[AnyAxis, ...]:
+        """The case's axes under some pads, and some other dilation."""
+        sizes = self.size, self.kernel, self.stride, dilation or self.dilation
+        if self["op"] == "conv_transpose":
+            return transposed_axes(*sizes, pads)
+        return axes(*sizes, pads, "ceil" if self["ceil_mode"] else "floor", self["count_include_pad"])
 
     def ruled(self, rule: str, dilation: Sizes) -> Pads:
         """The pads that a rule of ``RULES`` gives with some dilation."""
         if rule == "begin_twice":
             return tuple((begin, begin) for begin, _ in self.pads)
-        return pads_by_rule(rule, self.size, self.kernel, self.stride, dilation)
+        by_rule = crops_by_rule if self["op"] == "conv_transpose" else pads_by_rule
+        return by_rule(rule, self.size, self.kernel, self.stride, dilation)
 
     def agreeing(self, dilation: Sizes) -> List[str]:
         """The rules that read the same elements as the pads asked for, all of it with some dilation."""
         if dilation not in self._agreeing:
-            sizes = self.size, self.kernel, self.stride, dilation
-            asked = axes(*sizes, self.pads)
+            asked = self.axes(self.pads, dilation)
             self._agreeing[dilation] = [
-                rule for rule in RULES if same_elements(asked, axes(*sizes, self.ruled(rule, dilation)))
+                rule for rule in RULES if same_elements(asked, self.axes(self.ruled(rule, dilation), dilation))
             ]
         return self._agreeing[dilation]
 
@@ -112,11 +138,13 @@ def _multiplier(of: CaseFacts) -> int:
 
 def _same_leaves(of: CaseFacts) -> int:
     same = of.axes(of.ruled("same", of.dilation))
+    if of["op"] == "conv_transpose":
+        return 0
     return max(max(axis.size - axis.starts[-1] - axis.extent, 0) for axis in same)
 
 
 def _undilated_odd(of: CaseFacts) -> bool:
-    over = (axes(of.size, of.kernel, of.stride, of.ones, of.ruled(rule, of.ones)) for rule in ("same", "same_lower"))
+    over = (of.axes(of.ruled(rule, of.ones), of.ones) for rule in ("same", "same_lower"))
     return not same_elements(*over)
 
 
@@ -151,6 +179,9 @@ _FOUND: Dict[str, Callable[[CaseFacts], Any]] = {
     "first_dilation": lambda of: of.dilation[0],
     "length_fits_channels": lambda of: length_fits_channels(of.size[0], of["channels"] // of["groups"], of["filters"]),
     "width_is_filters": _width_is_filters,
+    "output_padding": lambda of: max(of.case.get("output_padding") or [0]),
+    "ceil_mode": lambda of: bool(of.case.get("ceil_mode")),
+    "count_include_pad": lambda of: bool(of.case.get("count_include_pad")),
     "tags": lambda of: list(of.case.get("tags", ())),
 }
 """How each fact of ``FACTS`` follows from the others; those of ``AS_RECORDED`` are there already."""

@@ -2,7 +2,9 @@
 
 One axis of a sliding window has a size, a kernel, a stride, a dilation and two pads. All that
 a padding changes is which elements each window reads, so two geometries are equal when they
-read the same elements: compare their canonical form.
+read the same elements: compare their canonical form. A transposed convolution is the adjoint of a
+convolution: its pads are what is cropped from the full output, less its output padding, so that an
+end pad below zero adds elements.
 
 Rules, each stated once:
 
@@ -17,12 +19,17 @@ causal     ``extent - 1``, all of it at the beginning                           
 fixed      ``extent - 1``; begin ``total // 2``, end the rest, whatever the size        TensorFlow's official ResNet
 symmetric  ``dilation * (kernel - 1) // 2`` on both sides (a habit, never asked for)    PyTorch and Caffe users
 ========== ============================================================================ ===========
+
+A transposed convolution crops ``extent - stride`` in all under ``same`` and ``same_lower``, which
+gives ``size * stride`` outputs: of a positive total ``total // 2`` on one side and the rest on the
+other, as above; what is missing where the stride exceeds the extent is added at the end
+(TensorFlow ``conv2d_transpose``, Keras, ONNX ``ConvTranspose`` since version 11).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 Sizes = Tuple[int, ...]
 """One number per spatial axis."""
@@ -33,7 +40,12 @@ Pads = Tuple[Tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Axis:
-    """One spatial axis of a sliding window with its padding resolved."""
+    """One spatial axis of a sliding window with its padding resolved.
+
+    ``rounding`` is ``floor``; ``ceil``, with one more window where some elements are left, unless it
+    would start in the end pad (PyTorch ``ceil_mode``, ONNX); or ``keep``, with that one too.
+    ``counted`` tells that an average counts the padding (but nothing beyond the end pad).
+    """
 
     size: int
     kernel: int
@@ -41,6 +53,8 @@ class Axis:
     dilation: int
     begin: int = 0
     end: int = 0
+    rounding: str = "floor"
+    counted: bool = False
 
     @property
     def extent(self) -> int:
@@ -50,7 +64,12 @@ class Axis:
     @property
     def output(self) -> int:
         """Number of windows; zero or less when the kernel does not fit the padded input."""
-        return (self.size + self.begin + self.end - self.extent) // self.stride + 1
+        span = self.size + self.begin + self.end - self.extent
+        if self.rounding == "floor":
+            return span // self.stride + 1
+        count = -(-span // self.stride) + 1
+        late = self.rounding == "ceil" and (count - 1) * self.stride >= self.size + self.begin
+        return count - late
 
     @property
     def starts(self) -> range:
@@ -58,11 +77,22 @@ class Axis:
         return range(-self.begin, -self.begin + self.output * self.stride, self.stride)
 
     def reads(self) -> List[List[Optional[int]]]:
-        """The sampling map: for each window, the input index each tap reads, None for padding."""
+        """The sampling map: for each window, the input index each tap reads.
+
+        None stands for what is no element, -1 for padding that an average counts.
+        """
         return [
-            [place if 0 <= place < self.size else None for place in range(start, start + self.extent, self.dilation)]
-            for start in self.starts
+            [self._read(place) for place in range(start, start + self.extent, self.dilation)] for start in self.starts
         ]
+
+    def _read(self, place: int) -> Optional[int]:
+        if 0 <= place < self.size:
+            return place
+        return -1 if self.counted and -self.begin <= place < self.size + self.end else None
+
+    def divisors(self) -> List[int]:
+        """For each window, how many of its taps an average divides by along this axis."""
+        return [sum(place is not None for place in window) for window in self.reads()]
 
     @property
     def meets_input(self) -> bool:
@@ -91,6 +121,51 @@ class Axis:
             )
         last = (axis.output - 1) * axis.stride + axis.extent - axis.begin
         return axis.begin, max(last - axis.size, 0)
+
+
+@dataclass(frozen=True)
+class TransposedAxis:
+    """One spatial axis of a transposed convolution; ``begin`` and ``end`` are cropped from the full output."""
+
+    size: int
+    kernel: int
+    stride: int
+    dilation: int
+    begin: int = 0
+    end: int = 0
+
+    @property
+    def extent(self) -> int:
+        """Elements from the first tap to the last, both counted."""
+        return (self.kernel - 1) * self.dilation + 1
+
+    @property
+    def output(self) -> int:
+        """Number of outputs."""
+        return (self.size - 1) * self.stride + self.extent - self.begin - self.end
+
+    @property
+    def starts(self) -> range:
+        """Output index at which each input element's first tap lands; negative where it is cropped."""
+        return range(-self.begin, -self.begin + self.size * self.stride, self.stride)
+
+    def reads(self) -> List[List[Optional[int]]]:
+        """The sampling map: for each output, the input index that each tap brings to it, None for none."""
+        return [
+            [self._read(place + self.begin - tap * self.dilation) for tap in range(self.kernel)]
+            for place in range(self.output)
+        ]
+
+    def _read(self, place: int) -> Optional[int]:
+        index, rest = divmod(place, self.stride)
+        return index if not rest and 0 <= index < self.size else None
+
+    def canonical(self) -> Tuple[int, int]:
+        """``(begin, end)``: every output is seen, so no other pads give the same ones."""
+        return self.begin, self.end
+
+
+AnyAxis = Union[Axis, TransposedAxis]
 
 
 def same_total(size: int, kernel: int, stride: int, dilation: int) -> int:
@@ -145,21 +220,57 @@ def pads_by_rule(rule: str, size: Sizes, kernel: Sizes, stride: Sizes, dilation:
     return tuple(one(*axis) for axis in zip(size, kernel, stride, dilation))
 
 
-def axes(size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes, pads: Pads) -> Tuple[Axis, ...]:
+def crops_by_rule(rule: str, size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Pads:
+    """What a rule crops of a transposed convolution's full output, on every axis."""
+    if not rule.startswith("same"):
+        return pads_by_rule(rule, size, kernel, stride, dilation)
+    extents = [(k - 1) * d + 1 for k, d in zip(kernel, dilation)]
+    return tuple(split_crop(extent - s, lower=rule == "same_lower") for extent, s in zip(extents, stride))
+
+
+def split_crop(total: int, lower: bool) -> Tuple[int, int]:
+    """A crop divided between the sides, the odd one at the end or with ``lower`` at the beginning."""
+    begin = (max(total, 0) + lower) // 2
+    return begin, total - begin
+
+
+def axes(
+    size: Sizes,
+    kernel: Sizes,
+    stride: Sizes,
+    dilation: Sizes,
+    pads: Pads,
+    rounding: str = "floor",
+    counted: bool = False,
+) -> Tuple[Axis, ...]:
     """One ``Axis`` for each spatial axis, from per-axis numbers."""
-    return tuple(Axis(n, k, s, d, begin, end) for n, k, s, d, (begin, end) in zip(size, kernel, stride, dilation, pads))
+    return tuple(
+        Axis(n, k, s, d, begin, end, rounding, counted)
+        for n, k, s, d, (begin, end) in zip(size, kernel, stride, dilation, pads)
+    )
 
 
-def canonical(over: Sequence[Axis]) -> Pads:
+def transposed_axes(
+    size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes, pads: Pads
+) -> Tuple[TransposedAxis, ...]:
+    """One ``TransposedAxis`` for each spatial axis, from per-axis numbers."""
+    return tuple(
+        TransposedAxis(n, k, s, d, begin, end) for n, k, s, d, (begin, end) in zip(size, kernel, stride, dilation, pads)
+    )
+
+
+def canonical(over: Sequence[AnyAxis]) -> Pads:
     """The canonical pads of every axis (see ``Axis.canonical``)."""
     return tuple(axis.canonical() for axis in over)
 
 
-def same_elements(left: Sequence[Axis], right: Sequence[Axis]) -> bool:
+def same_elements(left: Sequence[AnyAxis], right: Sequence[AnyAxis]) -> bool:
     """Whether two geometries over one input have as many windows, and each reads the same elements."""
     return all(_same_taps(a, b) or a.reads() == b.reads() for a, b in zip(left, right))
 
 
-def _same_taps(a: Axis, b: Axis) -> bool:
+def _same_taps(a: AnyAxis, b: AnyAxis) -> bool:
     """Whether every tap of every window lies in the same place, read or not."""
-    return (a.size, a.kernel, a.dilation, a.starts) == (b.size, b.kernel, b.dilation, b.starts)
+    if isinstance(a, Axis) and isinstance(b, Axis) and (a.counted or b.counted):
+        return False
+    return (a.size, a.kernel, a.dilation, a.starts, a.output) == (b.size, b.kernel, b.dilation, b.starts, b.output)

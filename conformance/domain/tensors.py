@@ -6,13 +6,14 @@ generator (SplitMix64 of a stream's name and a position), whose integers are exa
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance.domain.case import EXACT, Case, Written
+from conformance.domain.case import EXACT, INTEGERS, Basis, Case, Written
 from conformance.domain.geometry import Sizes
 
 Array = NDArray[Any]
@@ -56,7 +57,7 @@ class Streams:
 
     def lattice(self, role: str, seed: int, shape: Sizes, limit: int, dtype: str) -> Array:
         """What ``_lattice`` draws, of an element type."""
-        count = _count(shape)
+        count = prod(shape)
         if count > self.LONGEST:
             return _lattice(role, seed, shape, limit, dtype)
         key = (role, seed, limit, dtype)
@@ -72,13 +73,19 @@ class Streams:
 def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
     """The input, the weights and the bias of a case; out of ``streams``, where they are given.
 
-    ``lattice``: integers, none of them zero, so that padding never looks like an element.
+    ``lattice``: integers, none of them zero, so that padding never looks like an element; for a max
+    pool negative ones, distinct within a channel; for an average pool multiples of every divisor.
     ``normal``: a sum of twelve uniforms, mean 0 and variance 1.
     """
     bias_shape = (case.filters,) if case.bias else None
     if isinstance(case.data, Written):
         bias = np.arange(1, case.filters + 1) if case.bias else None
-        made = Data(np.array(case.data.input), np.array(case.data.weights), bias)
+        weights = np.zeros(case.weight_shape) if case.pool else np.array(case.data.weights)
+        made = Data(np.array(case.data.input), weights, bias)
+    elif isinstance(case.data, Basis):
+        made = _basis(case, case.data)
+    elif case.pool:
+        made = Data(_pooled(case), np.zeros(case.weight_shape), None)
     elif case.data == "lattice":
         limits = lattice_limits(case.products, case.dtype)
         if limits is None:
@@ -109,21 +116,41 @@ def _hashes(stream: str, seed: int, count: int) -> NDArray[np.uint64]:
 
 def _lattice(role: str, seed: int, shape: Sizes, limit: int, dtype: str) -> Array:
     """Integers of ``[-limit, limit]`` without zero; the first ones are the same for every shape."""
-    draws = (_hashes(role, seed, _count(shape)) >> np.uint64(33)).astype(np.int64) % (2 * limit) - limit
+    draws = (_hashes(role, seed, prod(shape)) >> np.uint64(33)).astype(np.int64) % (2 * limit) - limit
     draws += draws >= 0
     return draws.astype(dtype).reshape(shape)
 
 
+def _basis(case: Case, basis: Basis) -> Data:
+    """Impulses and distinct weights (``case.Basis``).
+
+    An average pool's impulse is so large that another divisor makes a difference of 1 or more; a max
+    pool's elements are -2 and its impulses 3, so that zeros in the padding show as well.
+    """
+    low, high = {"max_pool": (-2, 3), "avg_pool": (0, case.average_factor * case.products**2)}.get(case.op, (0, 1))
+    x = np.full((case.batch, prod(case.input_shape[1:])), low)
+    x[np.arange(1, case.batch), list(basis.columns)] = high
+    base = INTEGERS[case.dtype] // 2
+    weights = np.arange(prod(case.weight_shape)) // base**basis.digit % base + 1
+    bias = -1 - np.arange(case.filters) % base if case.bias else None
+    return Data(x.reshape(case.input_shape), weights.reshape(case.weight_shape), bias)
+
+
+def _pooled(case: Case) -> Array:
+    """The input of a pool."""
+    if case.data == "normal":
+        return _normal("input", case.seed, case.input_shape)
+    if case.op == "avg_pool":
+        limit = min(LATTICE_LIMIT, case.average_limit)
+        return case.average_factor * _lattice("input", case.seed, case.input_shape, limit, "int64")
+    planes = _hashes("input", case.seed, prod(case.input_shape)).reshape(case.batch * case.channels, -1)
+    ranks = planes.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
+    return -1 - (ranks % INTEGERS[case.dtype]).reshape(case.input_shape)
+
+
 def _normal(role: str, seed: int, shape: Sizes) -> Array:
     """Sums of twelve 16-bit uniforms (Irwin-Hall): bell-shaped, and exact until the one division."""
-    hashes = _hashes(role, seed, 3 * _count(shape)).reshape(3, -1)
+    hashes = _hashes(role, seed, 3 * prod(shape)).reshape(3, -1)
     sums = sum(((hashes >> np.uint64(shift)) & np.uint64(0xFFFF)).sum(axis=0) for shift in (0, 16, 32, 48))
     values: Array = (sums.astype(np.float64) - 12 * 32767.5) / 65536.0
     return values.reshape(shape)
-
-
-def _count(shape: Sizes) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count

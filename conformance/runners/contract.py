@@ -48,6 +48,8 @@ class Runner:
     """Executes cases in one framework. Subclasses load the framework in ``open``, not before."""
 
     name: str = ""
+    ops: Tuple[str, ...] = ("conv",)
+    """The operators that its variants can write."""
     distributions: Tuple[str, ...] = ()
     """Packages that it needs; their versions go into the journal."""
     extra: str = ""
