@@ -9,6 +9,7 @@ import pytest
 
 from conformance import explain
 from conformance.domain.case import Case
+from conformance.domain.geometry import Axis
 from conformance.errors import InputError
 from tests.fakes import ROOT
 
@@ -26,7 +27,9 @@ def lines(sizes: str, kernel: str, padding: str, stride: str = "1", dilation: st
 def picture(sizes: str, kernel: str, padding: str, stride: str = "1", dilation: str = "1") -> list[str]:
     """The first axis' drawing."""
     case = configured(sizes, kernel, padding, stride, dilation)
-    return [line.strip() for line in explain.drawing(case.axes(case.pads)[0])]
+    first = case.asked[0]
+    assert isinstance(first, Axis)
+    return [line.strip() for line in explain.drawing(first)]
 
 
 def test_same_moves_its_grid_with_the_inputs_parity_and_fixed_does_not() -> None:

@@ -87,13 +87,13 @@ class Case:
     filters: int = 1
     groups: int = 1
     bias: bool = False
+    dtype: str = "float32"
+    data: Union[str, Written, Basis] = "lattice"
+    seed: int = 0
     output_padding: Sizes = ()
     output_shape: Sizes = ()
     ceil_mode: bool = False
     count_include_pad: bool = False
-    dtype: str = "float32"
-    data: Union[str, Written, Basis] = "lattice"
-    seed: int = 0
     expect: Expect = field(default=Expect(), compare=False)
     tags: Tuple[str, ...] = field(default=(), compare=False)
     title: str = field(default="", compare=False)

@@ -180,7 +180,7 @@ def test_a_dilated_window_can_step_over_the_whole_input() -> None:
 
 def test_same_elements_is_equality_of_the_sampling_maps() -> None:
     for size, kernel, stride, dilation in product(range(1, 5), range(1, 4), range(1, 4), range(1, 3)):
-        over = [Axis(size, kernel, stride, dilation, *pads) for pads in product(range(4), repeat=2)]
+        over = [Axis(size, kernel, stride, dilation, b, e) for b, e in product(range(4), repeat=2)]
         for left, right in product([axis for axis in over if axis.output > 0], repeat=2):
             assert same_elements([left], [right]) == (left.reads() == right.reads()), (left, right)
 
