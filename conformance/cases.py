@@ -6,7 +6,7 @@ Every error names the file, line and column, what arrived and what is allowed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -102,6 +102,22 @@ def read_file(path: Path, root: Path) -> Iterator[Case]:
                 raise InputError(f"case {case.id!r} again; allowed: once (it is at {names[case.id]})", case.where)
             names[case.id] = case.where
             yield case
+
+
+def from_fields(fields: Mapping[str, Any]) -> Case:
+    """The case of one entry's fields, given otherwise than in a file; checked in the same way."""
+    entry = {"name": "case", **{name: value for name, value in fields.items() if value is not None}}
+    document = _Given("", {"schema": 1, "title": "given", "cases": [entry]})
+    schema.validate(document)
+    (case,) = _Entry(document, 0).cases("given")
+    return case
+
+
+class _Given(Document):
+    """Fields that have no place in a file."""
+
+    def place(self, path: tuple[Any, ...], key: bool = False) -> str:
+        return ""
 
 
 @dataclass

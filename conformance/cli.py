@@ -226,6 +226,42 @@ def explain(**given: str) -> int:
 
 
 @commands.command()
+@click.argument("case", required=False)
+@_runners
+@click.option("--input", "sizes", metavar="N[xN…]", help="Spatial sizes, such as 6 or 224x224.")
+@click.option("--kernel", metavar="K[xK…]")
+@click.option("--stride", metavar="S[xS…]")
+@click.option("--dilation", metavar="D[xD…]")
+@click.option("--padding", metavar="PADDING", help="valid, same, same_lower, causal, fixed, 1, or 0.1x0.1")
+@click.option("--op", help="conv (the default), conv_transpose, max_pool or avg_pool.")
+@click.option("--channels", type=int)
+@click.option("--filters", type=int)
+@click.option("--groups", help="A number, or depthwise.")
+@click.option("--bias", is_flag=True, default=None)
+@click.option("--output-padding", metavar="P[xP…]")
+@click.option("--ceil-mode", is_flag=True, default=None)
+@click.option("--count-include-pad", is_flag=True, default=None)
+@click.option("--cases", "paths", multiple=True, type=click.Path(path_type=Path), help="Where CASE is (packaged ones).")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True)
+def probe(case: str | None, runners: tuple[str, ...], paths: tuple[Path, ...], timeout: float, **given: Any) -> int:
+    """Read from executions alone what a runner really does: of a case by its identity, or of the options' case.
+
+    Exit status 1 where that is not what it was asked for.
+    """
+    from conformance import pipeline, probing
+
+    if not runners:
+        raise InputError("--runner is missing; allowed: NAME[/VARIANT], repeatable")
+    chosen = probing.by_identity(case, paths, given) if case else probing.by_options(given)
+    same = True
+    for job, found in pipeline.probe(chosen, runners, timeout):
+        text, alike = probing.describe(job, found)
+        click.echo(text)
+        same &= alike
+    return 0 if same else 1
+
+
+@commands.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @_no_color
 def report(folder: Path, no_color: bool) -> int:

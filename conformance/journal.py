@@ -88,7 +88,7 @@ def result_record(judged: Judged) -> Record:
     if not verdict.integral:
         record["inexact"] = True
     record["code"] = job.spelling.code
-    for name in ("evidence", "alternatives", "tried", "sample"):
+    for name in ("evidence", "alternatives", "tried", "fix", "sample"):
         if getattr(verdict, name):
             record[name] = getattr(verdict, name)
     if verdict.difference:

@@ -1,9 +1,10 @@
 """The whole design: one direction, each step a verb that takes records and returns records.
 
-    case file ─► load ─► plan ─► execute ─► judge ─► gate ─► record ─► render
+    case file ─► load ─► plan ─► execute ─► judge ─► attribute ─► gate ─► record ─► render
 
-``execute``, ``judge`` and ``gate`` are lazy: a job goes through all of them before the journal has
-it, and its output array is dropped as soon as it is judged.
+``execute`` to ``record`` are lazy: a job goes through all of them before the journal has it, and its
+output array is dropped as soon as it is judged. ``attribute`` runs more jobs through ``execute`` where
+it needs them: probes, and the variants that may be a fix.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other
 from conformance import __version__, expectations, gate, journal, packaged
 from conformance import cases as case_files
 from conformance import plan as planning
+from conformance import probe as probing
 from conformance.domain.case import Case
 from conformance.domain.records import Job, Judged, Outcome
 from conformance.errors import NothingSelectedError
@@ -32,6 +34,8 @@ from conformance.gate import Gate
 from conformance.journal import Record, Run
 from conformance.judge import Judge
 from conformance.plan import Selection
+from conformance.probe import Found
+from conformance.remedy import UNKNOWN, remedy
 from conformance.strict_yaml import shown_path
 
 
@@ -80,7 +84,8 @@ def run(options: Options) -> Finished:
 
     outcomes = execute(jobs, selection, options)
     judged = judge(outcomes)
-    records = decide(judged, judging)
+    explained = attribute(judged, jobs, selection, options)
+    records = decide(explained, judging)
     record(records, header, judging, options.out)
     return render(options.out, judging.stale())
 
@@ -96,7 +101,19 @@ def judge(outcomes: Iterable[tuple[Job, Outcome]]) -> Iterator[Judged]:
     judging = Judge()
     for job, outcome in outcomes:
         verdict = judging.judge(job, outcome)
-        yield Judged(job, Outcome(outcome.kind, None, outcome.failure, outcome.seconds), verdict)
+        kept = outcome.output if UNKNOWN in verdict.causes else None
+        yield Judged(job, Outcome(outcome.kind, kept, outcome.failure, outcome.seconds), verdict)
+
+
+def attribute(
+    judged: Iterable[Judged], jobs: Sequence[Job], selection: Selection, options: Options
+) -> Iterator[Judged]:
+    """Every verdict, the wrong ones with what to write instead, and probed where no hypothesis fits."""
+
+    def others(job: Job, case: Case) -> Sequence[Job]:
+        return planning.spelled(case, job.runner, selection.runners[job.runner].runner)
+
+    return remedy(judged, jobs, others, lambda more: execute(more, selection, options), judge)
 
 
 def decide(judged: Iterable[Judged], judging: Gate) -> Iterator[tuple[Record, Record]]:
@@ -153,6 +170,29 @@ def judge_again(folder: Path, folders: Sequence[Path]) -> tuple[Run, list[Known]
     if finished.footer is not None:
         finished.footer["stale"] = list(map(describe_entry, stale))
     return finished, stale
+
+
+def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[Job, Found | Outcome]]:
+    """What each selected variant that applies really does with a case; its outcome where it gives no output."""
+    selection = planning.select_runners(runners)
+    jobs = planning.plan([case], selection)
+    if not jobs:
+        raise NothingSelectedError(nothing_selected([case], selection))
+    probes = {
+        job.key: [
+            other
+            for small in probing.cases(case)
+            for other in planning.spelled(small, job.runner, selection.runners[job.runner].runner)
+            if other.variant == job.variant
+        ]
+        for job in jobs
+    }
+    asked = [probe for several in probes.values() for probe in several]
+    outcomes = {job.key: outcome for job, outcome in execute(asked, selection, Options(timeout=timeout))}
+    for job in jobs:
+        ended = [outcomes[probe.key] for probe in probes[job.key]]
+        failed = next((outcome for outcome in ended if outcome.kind != "completed"), None)
+        yield job, failed or probing.conclude([probe.case for probe in probes[job.key]], [o.output for o in ended])
 
 
 def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:

@@ -120,13 +120,20 @@ def plan(cases: Sequence[Case], selection: Selection, shuffle: int | None = None
     if shuffle is not None:
         random.Random(shuffle).shuffle(ordered)
     return [
-        Job(case, name, variant, spelling)
+        job
         for name, chosen in selection.runners.items()
         for case in ordered
-        if case.op in chosen.runner.ops
-        for variant in chosen.variants
-        if (spelling := chosen.runner.variants[variant](case)) is not None
+        for job in spelled(case, name, chosen.runner)
+        if job.variant in chosen.variants
     ]
+
+
+def spelled(case: Case, name: str, runner: Runner) -> list[Job]:
+    """A case in every variant of a runner that applies to it, whether selected or not."""
+    if case.op not in runner.ops:
+        return []
+    spellings = ((variant, write(case)) for variant, write in runner.variants.items())
+    return [Job(case, name, variant, spelling) for variant, spelling in spellings if spelling is not None]
 
 
 def shard(jobs: Sequence[Job], index: int, count: int) -> list[Job]:

@@ -90,7 +90,8 @@ class Verdict:
 
     ``effective`` is the canonical geometry found, None where it is not known; ``alternatives`` are
     other sets of causes that reproduce the output as well; ``sample`` holds the numbers around the
-    first difference; ``tried`` counts the hypotheses that were run.
+    first difference; ``tried`` counts the hypotheses that were run; ``fix`` is a variant of the same
+    runner, and what it writes, that was run and is right.
     """
 
     kind: str
@@ -101,6 +102,7 @@ class Verdict:
     difference: Optional[Difference] = None
     sample: Optional[Dict[str, Any]] = None
     tried: int = 0
+    fix: Optional[Dict[str, str]] = None
     message: str = ""
     integral: bool = True
 

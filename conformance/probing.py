@@ -1,0 +1,112 @@
+"""The ``probe`` command: which case, and what was found as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from conformance import cases as case_files
+from conformance.domain.case import PADDING_RULES, Case, spell_padding
+from conformance.domain.geometry import same_elements
+from conformance.domain.records import Job, Outcome
+from conformance.errors import InputError
+from conformance.probe import Found, Seen
+
+
+def by_identity(name: str, paths: Sequence[Path], given: Mapping[str, Any]) -> Case:
+    """The case of an identity; ``InputError`` where there is none, or where options say another one."""
+    other = [option for option, value in given.items() if value is not None]
+    if other:
+        raise InputError(f"a case and --{other[0].replace('_', '-')}; allowed: one of them")
+    found = {case.id: case for case in case_files.load(paths)}
+    if name not in found:
+        raise InputError(f"no case {name!r}; allowed: what 'conformance list' prints")
+    return found[name]
+
+
+def by_options(given: Mapping[str, Any]) -> Case:
+    """The case that the command's options describe; ``InputError`` where they describe none."""
+    fields = {name: value for name, value in given.items() if value is not None}
+    for name, option in (("sizes", "input"), ("kernel", "kernel"), ("padding", "padding")):
+        if name not in fields:
+            raise InputError(f"--{option} is missing; allowed: a case's identity, or --input, --kernel and --padding")
+    fields["input"] = numbers("input", fields.pop("sizes"))
+    for name in ("kernel", "stride", "dilation", "output_padding"):
+        if name in fields:
+            sizes = numbers(name, fields[name])
+            fields[name] = sizes[0] if len(sizes) == 1 else sizes
+    if "groups" in fields:
+        fields["groups"] = int(fields["groups"]) if fields["groups"].isdecimal() else fields["groups"]
+    fields["padding"] = padding(fields["padding"])
+    return case_files.from_fields(fields)
+
+
+def numbers(name: str, text: str) -> list[int]:
+    """``224x224`` as a list."""
+    if not re.fullmatch(r"[0-9]{1,6}([x,][0-9]{1,6})*", text):
+        raise InputError(f"--{name.replace('_', '-')} {text!r}; allowed: integers joined by x: 6 or 224x224")
+    return [int(part) for part in re.split(r"[x,]", text)]
+
+
+def padding(text: str) -> Any:
+    """A rule, a number, or ``0.1x0.1``, as a case file has them."""
+    if text in PADDING_RULES:
+        return text
+    if re.fullmatch(r"[0-9]{1,6}", text):
+        return int(text)
+    pairs = re.findall(r"([0-9]{1,6})\.([0-9]{1,6})", text)
+    if "x".join(f"{b}.{e}" for b, e in pairs) != text or not pairs:
+        allowed = f"{', '.join(PADDING_RULES)}, an integer, or BEGIN.END for each axis: 0.1x0.1"
+        raise InputError(f"--padding {text!r}; allowed: {allowed}")
+    return [[int(begin), int(end)] for begin, end in pairs]
+
+
+def describe(job: Job, found: Found | Outcome) -> tuple[str, bool]:
+    """What was found as text, and whether it is what the case asks for."""
+    case, title = job.case, f"{job.runner}/{job.variant} · {job.case.describe()}"
+    if isinstance(found, Outcome):
+        message = found.failure.message if found.failure else ""
+        return f"{title}\n  {found.kind}: {message}", False
+    count = "1 execution" if found.executions == 1 else f"{found.executions} executions"
+    small = "" if found.case.input == case.input else f", at input {'x'.join(map(str, found.case.input))}"
+    every = "" if found.whole else ", impulses in some of the channels"
+    lines = [title, f"  {job.spelling.code}", f"  {count} of {found.case.batch} samples{small}{every}"]
+    if found.problem:
+        return "\n".join([*lines, f"  no such geometry: {found.problem}"]), False
+    alike = found.reading is not None and same_elements(found.reading.axes(found.case), found.case.asked)
+    for number, (axis, asked) in enumerate(zip(found.axes, found.case.asked, strict=True)):
+        due = spell_padding((asked.canonical(),))
+        remark = "" if (axis.begin, axis.end) == asked.canonical() else f", asked {due}"
+        lines.append(
+            f"  axis {number}: pads {spell_padding(((axis.begin, axis.end),))}{remark}; {spell(axis, case, number)}"
+        )
+    facts = {"channels": found.channels, "bias": found.bias, "divisor": found.divisor, "windows": found.windows}
+    if found.fill is not None:
+        facts["padding's value"] = f"{found.fill:g}"
+    lines += [f"  {name}: {value}" for name, value in facts.items() if value]
+    reading = found.reading
+    if reading is None:
+        return "\n".join(lines), False
+    alike = alike and reading.bias == case.bias and not (reading.flip or reading.swap or reading.interleave)
+    alike = alike and not reading.bias_last and reading.fill != 0 and not reading.overhang
+    return "\n".join([*lines, "  as asked" if alike else "  NOT as asked"]), alike
+
+
+def spell(axis: Seen, case: Case, number: int) -> str:
+    """Stride, dilation and direction of an axis."""
+    parts = []
+    for name, seen, asked in (
+        ("stride", axis.stride, case.stride[number]),
+        ("dilation", axis.dilation, case.dilation[number]),
+    ):
+        if seen is None:
+            parts.append(f"{name} not to be seen")
+        else:
+            parts.append(f"{name} {seen}" + ("" if seen == asked else f", asked {asked}"))
+    if axis.flipped:
+        parts.append("reversed")
+    if axis.kernel_axis not in (None, number):
+        parts.append(f"the kernel's axis {axis.kernel_axis}")
+    return "; ".join(parts)

@@ -1,0 +1,183 @@
+"""After the hypotheses: what a probe reads where none fits, and what to write instead.
+
+A fix is a variant of the same runner that gave the right answer to the very same case, so it is
+verified by having run. Variants that the run leaves out are run for it where they are needed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from conformance import hypotheses, oracle, probe
+from conformance.domain.case import Case
+from conformance.domain.geometry import Pads, canonical, same_elements
+from conformance.domain.records import Job, Judged, Outcome, Spelling, Verdict
+from conformance.oracle import Reading
+from conformance.probe import Found
+
+WRONG = ("mismatch", "hazard")
+UNKNOWN = "unattributed"
+
+Execute = Callable[[Sequence[Job]], Iterable[tuple[Job, Outcome]]]
+Judging = Callable[[Iterable[tuple[Job, Outcome]]], Iterable[Judged]]
+Others = Callable[[Job, Case], Sequence[Job]]
+"""The jobs of a case in all variants of a job's runner, those that the run leaves out included."""
+
+
+def remedy(
+    judged: Iterable[Judged], jobs: Sequence[Job], others: Others, execute: Execute, judging: Judging
+) -> Iterator[Judged]:
+    """Every verdict, the wrong ones with a fix and after a probe where no hypothesis fits.
+
+    A wrong one waits until all variants of its case have ended; those that need more jobs come last.
+    """
+    left = Counter((job.runner, job.case.id) for job in jobs)
+    planned = {job.key for job in jobs}
+
+    def untried(job: Job) -> list[Job]:
+        return [other for other in others(job, job.case) if other.key not in planned]
+
+    groups: dict[tuple[str, str], list[Judged]] = {}
+    waiting: list[Judged] = []
+    for item in judged:
+        key = item.job.runner, item.job.case.id
+        group = groups.setdefault(key, [])
+        group.append(item)
+        left[key] -= 1
+        if item.verdict.kind not in WRONG:
+            yield item
+        if left[key]:
+            continue
+        right = next((one.job for one in group if one.verdict.kind == "match"), None)
+        for one in groups.pop(key):
+            if one.verdict.kind in WRONG:
+                one = replace(one, verdict=replace(one.verdict, fix=fix(right) if right else None))
+                if UNKNOWN in one.verdict.causes or (right is None and untried(one.job)):
+                    waiting.append(one)
+                else:
+                    yield one
+    yield from _more(waiting, untried, others, execute, judging)
+
+
+def fix(job: Job) -> dict[str, str]:
+    """What to write instead: a variant that gave the right answer."""
+    return {"variant": job.variant, "code": job.spelling.code}
+
+
+def _more(
+    waiting: Sequence[Judged],
+    untried: Callable[[Job], list[Job]],
+    others: Others,
+    execute: Execute,
+    judging: Judging,
+) -> Iterator[Judged]:
+    """The verdicts that wait for more jobs: other variants, and probes."""
+    if not waiting:
+        return
+    fixes = {other.key: other for item in waiting if item.verdict.fix is None for other in untried(item.job)}
+    right: dict[tuple[str, str], Job] = {}
+    for item in judging(execute(list(fixes.values()))):
+        if item.verdict.kind == "match":
+            right.setdefault((item.job.runner, item.job.case.id), item.job)
+    probes = {item.job.key: probe_jobs(item.job, others) for item in waiting if UNKNOWN in item.verdict.causes}
+    outcomes = {job.key: outcome for job, outcome in execute([job for several in probes.values() for job in several])}
+    for item in waiting:
+        verdict, job = item.verdict, item.job
+        if job.key in probes:
+            verdict = probed(
+                job, verdict, item.outcome, probes[job.key], [outcomes.get(p.key) for p in probes[job.key]]
+            )
+        instead = right.get((job.runner, job.case.id))
+        if instead and verdict.fix is None:
+            verdict = replace(verdict, fix=fix(instead))
+        yield Judged(job, replace(item.outcome, output=None), verdict)
+
+
+def probe_jobs(job: Job, others: Others) -> list[Job]:
+    """The probes of a job, in its variant; none where the case is too large or the variant does not apply."""
+    try:
+        cases = probe.cases(job.case)
+    except probe.InexpressibleError:
+        return []
+    found = [other for case in cases for other in others(job, case) if other.variant == job.variant]
+    return found if len(found) == len(cases) else []
+
+
+def probed(
+    job: Job, verdict: Verdict, outcome: Outcome, jobs: Sequence[Job], ended: Sequence[Outcome | None]
+) -> Verdict:
+    """A verdict with what its probe says: causes where all that differs has a name, else what differs."""
+    outputs = [one.output for one in ended if one is not None and one.kind == "completed"]
+    if not jobs or len(outputs) < len(jobs):
+        return replace(verdict, evidence=f"{verdict.evidence}; no probe could be run")
+    found = probe.conclude([one.case for one in jobs], outputs)
+    if found.problem:
+        return replace(verdict, evidence=f"{verdict.evidence}; the probe: no such geometry: {found.problem}")
+    if found.reading is None:
+        return replace(verdict, evidence=f"{verdict.evidence}; the probe: {found.channels}")
+    reading = stretched(found, job.case, outcome)
+    asked = oracle.reading(job.case, job.case.pads)
+    evidence = f"read by a probe: {hypotheses.explain(job.case, asked, reading)}"
+    causes = name(job.case, job.spelling, reading)
+    if reading.output_shape(job.case) != outcome.output.shape or not causes:
+        return replace(verdict, evidence=f"{verdict.evidence}; {evidence}, which is not this output")
+    return replace(
+        verdict,
+        causes=causes if None not in causes else (UNKNOWN,),  # type: ignore[arg-type]
+        evidence=evidence,
+        effective=canonical(reading.axes(job.case)),
+    )
+
+
+def stretched(found: Found, case: Case, outcome: Outcome) -> Reading:
+    """The reading of a probe at the case's own size: its end pads are what the outputs need."""
+    assert found.reading is not None
+    reading = found.reading
+    if found.case.input == case.input:
+        return reading
+    pads = []
+    for axis, size, count in zip(found.reading.axes(found.case), case.input, outcome.output.shape[2:], strict=True):
+        if case.transposed:
+            pads.append((axis.begin, (size - 1) * axis.stride + axis.extent - axis.begin - count))
+        else:
+            pads.append((axis.begin, (count - 1) * axis.stride + axis.extent - size - axis.begin))
+    return replace(reading, pads=tuple(pads))
+
+
+def name(case: Case, spelling: Spelling, how: Reading) -> tuple[str | None, ...]:
+    """The causes of a reading, None among them where something that differs has no name."""
+    asked = oracle.reading(case, spelling.pads)
+    ones, first = (1,) * case.rank, case.dilation[:1] * case.rank
+    causes: list[str | None] = []
+    if _seen(how.dilation, case) != _seen(case.dilation, case):
+        named = {_seen(first, case): "dilation-first-axis", _seen(ones, case): "dilation-ignored"}
+        causes.append(named.get(_seen(how.dilation, case)))
+    if how.stride != case.stride:
+        causes.append("stride-first-axis" if how.stride == case.stride[:1] * case.rank else None)
+    flags = {
+        "kernel-flipped": how.flip,
+        "axes-swapped": how.swap,
+        "group-order": how.interleave,
+        "bias-dropped": case.bias and not how.bias,
+        "layout": how.bias_last,
+        "pad-value": how.fill != asked.fill,
+        "ceil-mode": how.rounding != asked.rounding,
+        "pad-counted": how.overhang or (how.counted and not asked.counted),
+        "pad-not-counted": asked.counted and not how.counted and not how.overhang,
+    }
+    causes += [cause for cause, present in flags.items() if present]
+    if not _same(case, how, spelling.pads):
+        pads = hypotheses.paddings(case, spelling, how.stride, how.dilation, how.swap)
+        causes.insert(0, next((cause for cause, wrong in pads if _same(case, how, wrong)), hypotheses.AMOUNT))
+    return tuple(causes)
+
+
+def _same(case: Case, how: Reading, pads: Pads) -> bool:
+    return same_elements(how.axes(case), replace(how, pads=pads).axes(case))
+
+
+def _seen(dilation: Sequence[int], case: Case) -> tuple[int, ...]:
+    """The dilation of the axes whose kernel has more than one tap."""
+    return tuple(amount for amount, taps in zip(dilation, case.kernel, strict=True) if taps > 1)
