@@ -130,6 +130,19 @@ def conclude(probes: Sequence[Case], outputs: Sequence[Array]) -> Found:
         return Found(case, len(probes), whole, problem=str(error))
 
 
+def nameless(found: Found) -> str:
+    """What of a geometry has no name among the causes: axes of their own, or a map of channels."""
+    parts = []
+    for number, axis in enumerate(found.axes):
+        if axis.flipped:
+            parts.append(f"the kernel reversed on axis {number}")
+        if axis.kernel_axis not in (None, number):
+            parts.append(f"the kernel's axis {axis.kernel_axis} along axis {number}")
+    if found.channels != "as asked":
+        parts.append(found.channels)
+    return "; ".join(parts)
+
+
 def _layer(probes: Sequence[Case], outputs: Sequence[Array], found: Found) -> Found:
     """A convolution or a transposed one."""
     case = probes[0]

@@ -116,7 +116,7 @@ def probed(
     if found.problem:
         return replace(verdict, evidence=f"{verdict.evidence}; the probe: no such geometry: {found.problem}")
     if found.reading is None:
-        return replace(verdict, evidence=f"{verdict.evidence}; the probe: {found.channels}")
+        return replace(verdict, evidence=f"{verdict.evidence}; read by a probe: {probe.nameless(found)}")
     reading = stretched(found, job.case, outcome)
     asked = oracle.reading(job.case, job.case.pads)
     evidence = f"read by a probe: {hypotheses.explain(job.case, asked, reading)}"

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -149,6 +150,28 @@ class AlwaysWrong(Wrong):
 
     def answer(self, x: Array, weights: Weights, case: Case, pads: Pads) -> Array:
         return self.bend(convolve(x, weights, case, pads), "")
+
+
+class ReversesOneAxis(Right):
+    """Reverses the kernel on its first axis: a mistake without a name."""
+
+    variants = {"asked": asked}
+
+    def answer(self, x: Array, weights: Weights, case: Case, pads: Pads) -> Array:
+        """The convolution with another kernel."""
+        return convolve(x, weights._replace(kernel=weights.kernel[:, :, ::-1]), case, pads)
+
+
+class PadsWithFives(Right):
+    """Pads with another number than zero: no geometry at all."""
+
+    variants = {"asked": asked}
+
+    def answer(self, x: Array, weights: Weights, case: Case, pads: Pads) -> Array:
+        """The convolution of the input inside fives."""
+        padded = np.pad(x, ((0, 0), (0, 0), *pads), constant_values=5)
+        inner = replace(case, input=padded.shape[2:], padding=((0, 0),) * case.rank)
+        return convolve(padded, weights, inner, inner.pads)
 
 
 class IgnoresPads(Right):

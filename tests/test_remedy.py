@@ -1,0 +1,71 @@
+"""After the hypotheses: fixes that were run, probes of what no hypothesis explains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import pipeline
+from conformance.domain.records import Job
+from tests.small_runs import FAKES, case_file, results, run
+
+SMALL = ["small-0", "small-1"]
+
+
+def test_a_hazard_names_the_variant_that_was_right_in_the_same_run(tmp_path: Path) -> None:
+    found = results(run(tmp_path, "Habit", SMALL))
+    hazards = [result for result in found.values() if result["verdict"] == "hazard"]
+    assert hazards
+    for result in hazards:
+        right = found[result["case"].rsplit("/", 1)[-1], result["fix"]["variant"]]
+        assert right["verdict"] == "match"
+        assert result["fix"]["code"].startswith("convolve(x, ((")
+    assert all("fix" not in result for result in found.values() if result["verdict"] == "match")
+
+
+def test_a_variant_that_the_run_leaves_out_is_run_for_a_fix_and_not_recorded(tmp_path: Path) -> None:
+    finished = run(tmp_path, "Habit", SMALL, runners=(FAKES + "Habit/symmetric",))
+    found = results(finished)
+    assert finished.run.complete
+    assert {variant for _, variant in found} == {"symmetric"}
+    assert {result["fix"]["variant"] for result in found.values()} == {"asked"}
+
+
+def test_where_no_variant_is_right_there_is_no_fix(tmp_path: Path) -> None:
+    found = results(run(tmp_path, "IgnoresPads", SMALL))
+    assert found
+    for result in found.values():
+        assert result["verdict"] == "mismatch"
+        assert "fix" not in result
+
+
+def test_a_mistake_without_a_name_is_read_by_a_probe_and_stays_unattributed(tmp_path: Path) -> None:
+    for result in results(run(tmp_path, "ReversesOneAxis", SMALL)).values():
+        assert result["causes"] == ["unattributed"]
+        assert "reversed on axis 0" in result["evidence"]
+
+
+def test_what_is_no_geometry_stays_unattributed_with_the_counterexample(tmp_path: Path) -> None:
+    for result in results(run(tmp_path, "PadsWithFives", SMALL)).values():
+        assert result["causes"] == ["unattributed"]
+        assert "no such geometry" in result["evidence"]
+
+
+@pytest.mark.parametrize("fake", ["ReversesOneAxis", "Habit"])
+def test_every_planned_job_comes_out_once(tmp_path: Path, fake: str) -> None:
+    finished = run(tmp_path, fake, SMALL)
+    assert finished.run.complete
+    assert len(finished.run.results) == finished.run.planned
+
+
+def test_a_probe_of_a_fake_tells_what_it_does(tmp_path: Path) -> None:
+    from conformance import cases
+
+    (case,) = cases.load([case_file(tmp_path, ["one"])])
+    told: list[tuple[Job, Any]] = list(pipeline.probe(case, [FAKES + "ReversesOneAxis"], 60.0))
+    ((job, found),) = told
+    assert job.variant == "asked"
+    assert [axis.flipped for axis in found.axes] == [True, False]
+    assert found.executions == 1
