@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -33,8 +34,10 @@ def spelled(case: Case, by_rule: bool = False, pads: Pads | None = None) -> Spel
 
 
 def named_pads(case: Case, by_rule: bool = False, pads: Pads | None = None) -> set[tuple[str, Pads]]:
-    """The wrong paddings of a case with the cause of each."""
-    return set(hypotheses.paddings(case, spelled(case, by_rule, pads), case.stride, case.dilation, swap=False))
+    """The wrong paddings of a case with the cause of each, those of one cause."""
+    spelling = spelled(case, by_rule, pads)
+    found = hypotheses.paddings(case, spelling, oracle.reading(case, spelling.pads))
+    return {(causes[0], wrong) for causes, wrong in found if len(causes) == 1}
 
 
 def causes_of(case: Case, by_rule: bool = False, **changes: Any) -> set[frozenset[str]]:
@@ -184,7 +187,9 @@ def test_a_rule_is_resolved_before_the_stride_where_that_is_taken_in_phases() ->
 
 def test_an_unnamed_amount_is_every_split_that_the_output_has_room_for_and_a_crop_of_less_than_a_stride() -> None:
     case = conv((6,), (3,))
-    found = set(hypotheses.amounts(case, oracle.reading(case, case.pads), (3,)))
+    how = oracle.reading(case, case.pads)
+    every = product(*hypotheses.begins(case, spelled(case), how))
+    found = set(hypotheses.amounts(case, how, (3,), every))
     assert found == {((-1, 2),), ((0, 1),), ((1, 0),), ((2, 0),), ((3, 0),)}
 
 
