@@ -138,7 +138,8 @@ def timed(call: Callable[[], object]) -> float:
 def told(name: str, seconds: float, goal: float) -> bool:
     """Print a line; whether the goal is met."""
     print(
-        f"{name:<52} {seconds * 1000:7.2f} ms {goal * 1000:7.2f} ms  {'pass' if seconds <= goal else 'OVER'}", flush=True
+        f"{name:<52} {seconds * 1000:7.2f} ms {goal * 1000:7.2f} ms  {'pass' if seconds <= goal else 'OVER'}",
+        flush=True,
     )
     return seconds <= goal
 

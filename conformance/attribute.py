@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def attribute(truth: Truth, job: Job, output: Array, where: Difference | None = 
         return verdict(())
     found: list[tuple[int, View, Hypothesis]] = []
     tried = 0
-    for view in views(truth, output):
+    for view in views(truth, job.spelling, output):
         fits, more = explanations(view.truth, job.spelling, view.output, where if view.output is output else None)
         tried += more
         found += [
@@ -59,6 +60,7 @@ def attribute(truth: Truth, job: Job, output: Array, where: Difference | None = 
         (*fit.causes, *view.causes),
         view.evidence,
         hypotheses.explain(view.truth.case, view.truth.asked, fit.reading),
+        "seen in samples" if truth.huge else "",
         alternatives=tuple(causes for causes in sets if causes != (*fit.causes, *view.causes, *extra)),
         effective=canonical(fit.reading.axes(case)) if view.truth is truth else None,
         tried=tried,
@@ -75,7 +77,7 @@ class View:
     evidence: str = ""
 
 
-def views(truth: Truth, output: Array) -> Iterator[View]:
+def views(truth: Truth, spelling: Spelling, output: Array) -> Iterator[View]:
     """The output as it is, and for every way in which its axes may have been mixed up."""
     yield View(truth, output)
     shape = truth.asked.output_shape(truth.case)
@@ -85,9 +87,11 @@ def views(truth: Truth, output: Array) -> Iterator[View]:
         if relaid:
             taken = "channels-last data read as channels first"
             yield View(relaid, np.moveaxis(output, 1, -1), ("layout",), taken)
-    if output.size == truth.size and output.shape != shape:
-        evidence = f"the same numbers in shape {output.shape}, where {shape} is asked for"
-        yield View(truth, output.reshape(shape), ("output-shape",), evidence)
+    if output.shape[:2] != shape[:2] or output.ndim != len(shape):
+        evidence = f"the numbers in shape {output.shape}"
+        for size in sorted(hypotheses.sizes(truth.case, spelling)):
+            if prod(shape[:2]) * prod(size) == output.size:
+                yield View(truth, output.reshape(*shape[:2], *size), ("output-shape",), evidence)
 
 
 def explanations(

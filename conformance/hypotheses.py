@@ -182,6 +182,16 @@ def hypotheses(case: Case, spelling: Spelling, output: Sizes, screen: Screen | N
     return sorted(found, key=lambda one: (one.cost, len(one.causes)))
 
 
+def sizes(case: Case, spelling: Spelling) -> set[Sizes]:
+    """The spatial output sizes that a named padding gives, with up to one other change."""
+    return {
+        replace(changed, pads=pads).output_shape(case)[2:]
+        for causes, changed in changes(case, reading(case, spelling.pads))
+        if len(causes) < 2 and not (changed.flip or changed.interleave or changed.bias_last)
+        for pads in {pads for _, pads in paddings(case, spelling, changed)}
+    }
+
+
 def changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
     """Every combination of changes besides the padding's, none of them included."""
     dilations: list[tuple[str, Sizes]] = [("", case.dilation)]
@@ -189,11 +199,12 @@ def changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Re
         dilations.append(("dilation-ignored", (1,) * case.rank))
     if len(set(case.dilation)) > 1:
         dilations.append(("dilation-first-axis", (case.dilation[0],) * case.rank))
-    strides: list[tuple[str, Sizes, bool]] = [("", case.stride, False)]
+    strides: list[tuple[str, Sizes]] = [("", case.stride)]
     if len(set(case.stride)) > 1:
-        strides.append(("stride-first-axis", (case.stride[0],) * case.rank, False))
+        strides.append(("stride-first-axis", (case.stride[0],) * case.rank))
+    phases = [("", False)]
     if max(case.dilation) > 1 and max(case.stride) > 1:
-        strides.append(("dilation-with-stride", case.stride, True))
+        phases.append(("dilation-with-stride", True))
     flips = [("", False), ("kernel-flipped", True)] if max(case.kernel) > 1 else [("", False)]
     swaps = [("", False), ("axes-swapped", True)] if case.rank > 1 else [("", False)]
     orders = [("", False), ("group-order", True)] if case.groups > 1 else [("", False)]
@@ -202,15 +213,12 @@ def changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Re
         biases.append(("bias-dropped", False, False))
     if case.bias and case.filters > 1:
         biases.append(("layout", True, True))
-    for (d, dilation), (s, stride, phased), (k, flip), (a, swap), (g, interleave), (b, bias, last) in product(
-        dilations, strides, flips, swaps, orders, biases
+    for (d, dilation), (s, stride), (p, phased), (k, flip), (a, swap), (g, interleave), (b, bias, last) in product(
+        dilations, strides, phases, flips, swaps, orders, biases
     ):
-        causes = tuple(filter(None, (d, s, k, a, g, b)))
+        causes = tuple(filter(None, (d, s, p, k, a, g, b)))
         if len(causes) <= MOST and not (phased and d == "dilation-ignored"):
-            yield (
-                causes,
-                Reading(faithful.pads, stride, dilation, bias, flip, swap, interleave, phased, last),
-            )
+            yield causes, Reading(faithful.pads, stride, dilation, bias, flip, swap, interleave, phased, last)
 
 
 def explain(case: Case, asked: Reading, found: Reading) -> str:

@@ -21,11 +21,14 @@ from conformance.oracle import Reading, Reference
 
 Array = NDArray[Any]
 
-WHOLE = 2**25
-"""Products up to which a wrong output is held against a hypothesis element for element: some 20 ms of one core."""
+LARGE = 2**25
+"""Products of an output from which on samples are looked at before the whole: computing it costs 5 ms and more."""
+
+HUGE = 2**32
+"""Products from which on samples have to do: the whole would cost half a second and more."""
 
 BORDER = 4
-"""Windows at the beginning, in the middle and at the end of every axis that are looked at in larger outputs.
+"""Windows of a sample, at the beginning, in the middle and at the end of every axis.
 
 A begin pad shows in the first windows, a size and an end pad in the last ones, all else anywhere.
 """
@@ -54,6 +57,11 @@ class Truth:
     def size(self) -> int:
         """The elements of the right output."""
         return prod(self.asked.output_shape(self.case))
+
+    @property
+    def huge(self) -> bool:
+        """Whether a hypothesis is held against samples only."""
+        return self.size * self.case.products >= HUGE
 
     def answer(self, how: Reading) -> tuple[Reference, Reference | float]:
         """The output of a reading and the error allowed around it, per element."""
@@ -104,18 +112,19 @@ class Truth:
     def reproduces(self, how: Reading, output: Array, suspect: Sizes | None = None) -> bool:
         """Whether a reading gives this very output.
 
-        Of an output of more than ``WHOLE`` products only samples are held against it: blocks of windows
-        at the borders and in the middle of every axis and around ``suspect``, in all channels.
+        A large output is first sampled: blocks of windows at the borders and in the middle of every
+        axis and around ``suspect``, in all channels. Of a huge one nothing else is looked at.
         """
         sizes = output.shape[2:]
         if output.shape != how.output_shape(self.case):
             return False
-        if output.size * self.case.products <= WHOLE:
-            return agrees(output, *self._compute(self.case, self.data, how))
-        blocks = list(product(*map(_samples, sizes)))
-        if suspect is not None:
-            blocks.insert(0, tuple(_block(place, size) for place, size in zip(suspect[2:], sizes, strict=True)))
-        return all(agrees(output[_slices(block)], *self.part(how, block)) for block in blocks)
+        if output.size * self.case.products >= LARGE:
+            blocks = list(product(*map(_samples, sizes)))
+            if suspect is not None:
+                blocks.insert(0, tuple(_block(place, size) for place, size in zip(suspect[2:], sizes, strict=True)))
+            if not all(agrees(output[_slices(block)], *self.part(how, block)) for block in blocks):
+                return False
+        return self.huge or agrees(output, *self._compute(self.case, self.data, how))
 
     def relaid(self) -> Truth | None:
         """The case of whoever takes channels-last data for channels first; None where that has no meaning."""
