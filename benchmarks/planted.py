@@ -341,7 +341,7 @@ def equivalence(case: Case, faithful: Layer, layer: Layer) -> str:
     """Why a fault does not show."""
     right, wrong = pads_of(case, faithful), pads_of(case, layer)
     if replace(layer, pads=faithful.pads, slips=()) != faithful:
-        return "what it changes has one element or one tap, or commutes with what is right"
+        return "what it changes has one tap, one window or one size on its axis"
     return "its pads are the same numbers" if right == wrong else "other pads that read the same elements"
 
 

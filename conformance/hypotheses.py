@@ -140,7 +140,8 @@ def begins(case: Case, spelling: Spelling, changed: Reading) -> tuple[range, ...
     amounts = [amount for pair in (*spelling.pads, *case.pads) for amount in pair]
     extents = [axis.extent for axis in (*changed.axes(case), *case.asked)]
     largest = max(*amounts, *extents)
-    return tuple(range(min(1 - stride, *amounts), largest + 1) for stride in changed.stride)
+    strides = map(max, changed.stride, case.stride)
+    return tuple(range(min(1 - stride, *amounts), largest + 1) for stride in strides)
 
 
 def amounts(case: Case, changed: Reading, output: Sizes, chosen: Iterable[Sizes]) -> Iterator[Pads]:
