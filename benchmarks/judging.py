@@ -1,7 +1,7 @@
 """``python -m benchmarks.judging``: what judging costs, against goals; exit status 1 where one is missed.
 
 An output that matches, and outputs that match nothing: every hypothesis has to be rejected. The last
-one is wrong in a way that is found, in an output so large that it is looked at in samples.
+ones are so large that samples are looked at before a whole hypothesis is computed.
 """
 
 from __future__ import annotations
@@ -91,9 +91,15 @@ def matching(case: Case) -> float:
 
 
 def unattributed(case: Case) -> float:
-    """Seconds to attribute a wrong output that nothing explains: right numbers in random places."""
-    output = np.random.default_rng(0).permutation(right(case).ravel()).reshape(right(case).shape)
-    return attributing(case, output, ("unattributed",))
+    """Seconds to attribute a wrong output that nothing explains, the worst of three.
+
+    The right numbers in random places; all right but the last; random places in another size.
+    """
+    output = right(case)
+    shuffled = np.random.default_rng(0).permutation(output.ravel()).reshape(output.shape)
+    last = output.copy()
+    last.flat[-1] += 1
+    return max(attributing(case, wrong, ("unattributed",)) for wrong in (shuffled, last, shuffled[..., 1:]))
 
 
 def large(changes: dict[str, Any] | None) -> float:

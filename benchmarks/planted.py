@@ -154,6 +154,8 @@ def correlate(x: Array, weights: Array, groups: int, stride: Sizes, dilation: Si
 
 def phases(x: Array, weights: Array, groups: int, stride: Sizes, dilation: Sizes, pads: Pads) -> Array | None:
     """``tf.nn.with_space_to_batch``, step by step: pad, a convolution per phase, interleave, crop."""
+    x = x[(slice(None), slice(None), *(slice(max(-b, 0), None) for b, _ in pads))]
+    pads = tuple((max(b, 0), e) for b, e in pads)
     over = list(zip(x.shape[2:], dilation, pads, strict=True))
     missing = [-(n + b + e) % d for n, d, (b, e) in over]
     if min(n + b + e for n, _, (b, e) in over) < 1:

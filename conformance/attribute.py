@@ -87,11 +87,12 @@ def views(truth: Truth, spelling: Spelling, output: Array) -> Iterator[View]:
         if relaid:
             taken = "channels-last data read as channels first"
             yield View(relaid, np.moveaxis(output, 1, -1), ("layout",), taken)
-    if output.shape[:2] != shape[:2] or output.ndim != len(shape):
+    if output.shape != shape:
         evidence = f"the numbers in shape {output.shape}"
         for size in sorted(hypotheses.sizes(truth.case, spelling)):
-            if prod(shape[:2]) * prod(size) == output.size:
-                yield View(truth, output.reshape(*shape[:2], *size), ("output-shape",), evidence)
+            other = (*shape[:2], *size)
+            if prod(other) == output.size and other != output.shape:
+                yield View(truth, output.reshape(other), ("output-shape",), evidence)
 
 
 def explanations(
