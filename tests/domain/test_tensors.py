@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from conformance.domain.case import EXACT, Case, Written
+from conformance.domain.geometry import Sizes
 from conformance.domain.tensors import Data, Streams, lattice_limits, tensors
 
 BITS = 2**64
