@@ -131,10 +131,17 @@ class Screen:
         self._numbers = output[(0, 0, *np.ix_(*self._windows))].astype(np.float64)
         self._bias = truth.data.bias
         self._dense: dict[object, tuple[Reference, Reference | float]] = {}
+        self._begins: dict[Reading, Collection[Sizes]] = {}
         self.tried = 0
 
     def begins(self, changed: Reading) -> Collection[Sizes]:
-        """The begin pads of every axis that agree."""
+        """The begin pads of every axis that agree; the first channel is the first in any order of groups."""
+        key = replace(changed, interleave=False)
+        if key not in self._begins:
+            self._begins[key] = self._search(key)
+        return self._begins[key]
+
+    def _search(self, changed: Reading) -> Collection[Sizes]:
         ranges = hypotheses.begins(self._case, self._spelling, changed)
         self.tried += int(np.prod(list(map(len, ranges))))
         starts = [[changed.start(axis, window) for window in windows] for axis, windows in enumerate(self._windows)]
@@ -143,7 +150,9 @@ class Screen:
         numbers, bias = self._numbers, changed.bias and not changed.bias_last
         if changed.bias_last and self._bias is not None:
             numbers = numbers - self._bias[list(self._windows[-1])]
-        values, bound = self._values(replace(changed, bias=bias, bias_last=False, interleave=False), low, counts)
+        elif bias and self._truth.exact and self._bias is not None:  # of real numbers it belongs to their bound
+            numbers, bias = numbers - self._bias[0], False
+        values, bound = self._values(replace(changed, bias=bias, bias_last=False), low, counts)
         agree = np.ones([len(begins) for begins in ranges], bool)
         for index in np.ndindex(numbers.shape):
             at = tuple(
