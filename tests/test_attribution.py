@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance import oracle, truth
+from conformance import attribute, oracle, truth
 from conformance.attribute import Screen
 from conformance.domain.case import Case
-from conformance.domain.geometry import Pads, canonical, pads_by_rule
+from conformance.domain.geometry import Pads, canonical, pads_by_rule, same_elements
 from conformance.domain.records import Job, Outcome, Spelling, Verdict
 from conformance.domain.tensors import tensors
+from conformance.hypotheses import Hypothesis
 from conformance.judge import Judge
 from conformance.oracle import Reading
 
@@ -296,9 +297,22 @@ def test_a_huge_output_is_held_against_samples_and_says_so(monkeypatch: pytest.M
     verdict = verdict_of(BIG, output_of(BIG, bias=False))
     assert verdict.causes == ("bias-dropped",)
     assert verdict.evidence == "no bias added; seen in samples"
-    output = output_of(BIG)
+    idle = replace(BIG, id="topic/idle", input=(140, 132), stride=(2, 2), padding=((1, 1), (1, 1)))
+    assert same_elements(idle.axes(((1, 0), (1, 0))), idle.asked)
+    output = output_of(idle)
     output[0, 5, 17, 20] += 1
-    assert verdict_of(BIG, output).causes == ("unattributed",)
+    assert verdict_of(idle, output).causes == ("unattributed",)
+
+
+def test_an_output_put_in_order_again_goes_before_more_causes_of_one_that_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = conv((4, 4), (3, 3), filters=4)
+    how = oracle.reading(case, case.pads)
+    answers = iter([([Hypothesis(("dilation-ignored", "bias-dropped"), how)], 1), ([Hypothesis((), how)], 1), ([], 1)])
+    monkeypatch.setattr(attribute, "explanations", lambda *_: next(answers))
+    verdict = verdict_of(case, output_of(case) + 1)
+    assert (verdict.causes, verdict.alternatives, verdict.tried) == (("layout",), (), 3)
 
 
 @pytest.mark.parametrize(("case", "causes", "how", "ruled"), SINGLE)
