@@ -1,4 +1,8 @@
-"""``python -m benchmarks [--quick]``: every ratio against its goal; exit status 1 where one is over."""
+"""``python -m benchmarks [--quick]``: every ratio against its goal; exit status 1 where one is over.
+
+Beside it: ``python -m benchmarks.judging`` (milliseconds to judge and to attribute) and
+``python -m benchmarks.planted`` (wrong convolutions with a known fault, and how many are named).
+"""
 
 from __future__ import annotations
 

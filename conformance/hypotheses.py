@@ -1,25 +1,35 @@
 """Wrong paddings, composable: what each would have computed.
 
-A hypothesis changes one thing about the faithful reading of a case: its padding, its dilation, its
-stride, its kernel, its bias or the order of its channels. One change of each kind can be made at a
-time, so they compose: an ignored dilation *and* a dropped bias. A padding that is written as a
-rule's name is resolved again under the changed dilation, as a framework would.
+A hypothesis changes something about the faithful reading of a case: its padding, its dilation, its
+stride, its kernel's direction or axes, its bias or the order of its channels. The changes compose:
+an ignored dilation *and* a dropped bias. A padding takes two of them, as the begin pads only in the
+wrong order. A padding that is written as a rule's name is resolved again under the changed
+dilation, as a framework would.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 from conformance.domain.case import Case
+from conformance.domain.causes import CAUSES
 from conformance.domain.geometry import Pads, Sizes, crops_by_rule, pads_by_rule, same_elements
 from conformance.domain.records import Spelling
 from conformance.oracle import Reading, reading
 
 AMOUNT = "pad-amount"
 """The cause of last resort for a padding: other numbers than any named mistake gives."""
+
+MOST = 4
+"""Causes that are put together at most."""
+
+ORDER = {cause: place for place, cause in enumerate(CAUSES)}
+
+Screen = Callable[[Reading], Collection[Sizes]]
+"""The begin pads with which a reading may give an output, whatever its own pads."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,11 @@ class Hypothesis:
 
     causes: tuple[str, ...]
     reading: Reading
+
+    @property
+    def cost(self) -> int:
+        """The causes, an unnamed amount counted twice: two named mistakes that give it as well are told beside it."""
+        return len(self.causes) + (AMOUNT in self.causes)
 
 
 def name_declared(case: Case, declared: Pads) -> str:
@@ -48,24 +63,59 @@ def name_declared(case: Case, declared: Pads) -> str:
     return AMOUNT
 
 
-def paddings(case: Case, spelling: Spelling, stride: Sizes, dilation: Sizes, swap: bool) -> Iterator[tuple[str, Pads]]:
-    """Wrong pads with the cause of each, under a stride, a dilation and an order of the kernel's axes."""
-    pads = spelling.pads
-    kernel = case.kernel[::-1] if swap else case.kernel
-    zero = tuple((0, 0) for _ in pads)
+def paddings(case: Case, spelling: Spelling, changed: Reading) -> Iterator[tuple[tuple[str, ...], Pads]]:
+    """Pads with the causes of each, up to two, under a reading that may have changed in everything else.
 
+    No cause: as declared, or the rule resolved again. One: another rule, or a slip with the pads. Two:
+    a slip with the pads that came of another mistake.
+    """
+    bases = _unnamed(case, spelling, changed)
+    single = list(_rules(case, spelling, changed))
+    single += [slip for base in bases for slip in _slips(case, base)]
+    yield from (((), base) for base in bases)
+    yield from (((cause,), pads) for cause, pads in single)
+    for first, pads in single:
+        for second, twice in _slips(case, pads):
+            if second != first and twice != pads:
+                yield (first, second), twice
+
+
+def _resolved(case: Case, changed: Reading, rule: str) -> list[Pads]:
+    """A rule's pads: under what has changed, and as whoever resolves it before anything else goes wrong."""
+    kernel = case.kernel[::-1] if changed.swap else case.kernel
     by_rule = crops_by_rule if case.transposed else pads_by_rule
+    found = [by_rule(rule, case.input, kernel, changed.stride, changed.dilation), case.pads_by(rule)]
+    if changed.phased:  # space-to-batch resolves SAME before it strides
+        found.append(pads_by_rule(rule, case.input, kernel, (1,) * case.rank, changed.dilation))
+    return list(dict.fromkeys(found))
 
-    def rule(name: str) -> Pads:
-        return by_rule(name, case.input, kernel, stride, dilation)
 
+def _unnamed(case: Case, spelling: Spelling, changed: Reading) -> list[Pads]:
+    """The pads that need no cause of their own: as declared, or the rule under what has changed."""
+    found = [spelling.pads]
+    if spelling.by_rule and isinstance(case.padding, str):
+        found += _resolved(case, changed, case.padding)
+    return list(dict.fromkeys(found))
+
+
+def _rules(case: Case, spelling: Spelling, changed: Reading) -> Iterator[tuple[str, Pads]]:
+    """The pads of a rule that was not asked for, with the cause."""
+    pads = spelling.pads
+    wrong = [("auto-pad-ignored" if spelling.by_rule else "pads-ignored", "valid")]
     if not spelling.by_rule or case.padding == "valid":
-        yield "same-for-explicit", rule("same")
-    yield ("auto-pad-ignored" if spelling.by_rule else "pads-ignored"), zero
+        wrong.insert(0, ("same-for-explicit", "same"))
     if case.padding == "same" or pads == case.pads_by("same"):
-        yield "same-lower-for-upper", rule("same_lower")
+        wrong.append(("same-lower-for-upper", "same_lower"))
     if case.padding == "same_lower" or pads == case.pads_by("same_lower"):
-        yield "same-upper-for-lower", rule("same")
+        wrong.append(("same-upper-for-lower", "same"))
+    if any(begin != end for begin, end in pads):
+        wrong.append(("symmetric-for-asymmetric", "symmetric"))
+    for cause, rule in wrong:
+        yield from ((cause, resolved) for resolved in _resolved(case, changed, rule))
+
+
+def _slips(case: Case, pads: Pads) -> Iterator[tuple[str, Pads]]:
+    """What becomes of pads by one mistake, with the cause."""
     yield "pads-begin-only", tuple((begin, 0) for begin, _ in pads)
     if case.transposed:
         yield "crop-side", tuple((end, begin) for begin, end in pads)
@@ -76,7 +126,6 @@ def paddings(case: Case, spelling: Spelling, stride: Sizes, dilation: Sizes, swa
             tuple((b - more, e + more) for (b, e), more in zip(pads, case.output_padding, strict=True)),
         )
     if any(begin != end for begin, end in pads):
-        yield "symmetric-for-asymmetric", rule("symmetric")
         yield "symmetric-for-asymmetric", tuple((begin, begin) for begin, _ in pads)
         yield "symmetric-for-asymmetric", tuple((end, end) for _, end in pads)
         yield "symmetric-for-asymmetric", tuple((max(pair), max(pair)) for pair in pads)
@@ -90,52 +139,73 @@ def paddings(case: Case, spelling: Spelling, stride: Sizes, dilation: Sizes, swa
         yield "pads-axis-order", tuple((pairs[axis], pairs[rank + axis]) for axis in range(rank))
 
 
-def amounts(case: Case, faithful: Reading, output: Sizes) -> Iterator[Pads]:
-    """Every begin pad, from a crop of less than a stride up to the window's extent, and the end that is left.
+def begins(case: Case, spelling: Spelling, changed: Reading) -> tuple[range, ...]:
+    """The begin pads of every axis that come into question: any named padding's, and every amount.
 
-    The end pad is what an output of this size needs.
+    They go from a crop of less than a stride up to the window's extent.
     """
-    choices = []
-    for axis, size in zip(faithful.axes(case), output, strict=True):
-        if case.transposed:
-            crop = (axis.size - 1) * axis.stride + axis.extent - size
-            choices.append([(begin, crop - begin) for begin in range(-axis.stride, axis.extent + 1)])
-            continue
-        need = (size - 1) * axis.stride + axis.extent - axis.size
-        choices.append([(begin, max(need - begin, 0)) for begin in range(1 - axis.stride, axis.extent + 1)])
-    yield from product(*choices)
+    amounts = [amount for pair in (*spelling.pads, *case.pads) for amount in pair]
+    extents = [axis.extent for axis in (*changed.axes(case), *case.asked)]
+    largest = max(*amounts, *extents)
+    strides = map(max, changed.stride, case.stride)
+    return tuple(range(min(1 - stride, *amounts), largest + 1) for stride in strides)
 
 
-def hypotheses(case: Case, spelling: Spelling, output: Sizes) -> Iterator[Hypothesis]:
-    """Every reading that gives this spatial output size, the fewest causes first: the faithful one has none.
+def amounts(case: Case, changed: Reading, output: Sizes, chosen: Iterable[Sizes]) -> Iterator[Pads]:
+    """For each choice of begin pads the end pads that an output of this size needs."""
+    over = changed.axes(case)
+    if case.transposed:
+        spare = [(a.size - 1) * a.stride + a.extent - size for a, size in zip(over, output, strict=True)]
+        for first in chosen:
+            yield tuple((begin, crop - begin) for begin, crop in zip(first, spare, strict=True))
+        return
+    last = [changed.start(axis, size - 1) + over[axis].extent - over[axis].size for axis, size in enumerate(output)]
+    for first in chosen:
+        yield tuple((begin, max(need - begin, 0)) for begin, need in zip(first, last, strict=True))
 
-    ``pad-amount`` comes after the named paddings of as many causes, alone or with one other cause.
+
+def hypotheses(case: Case, spelling: Spelling, output: Sizes, screen: Screen | None = None) -> list[Hypothesis]:
+    """Every reading that gives this spatial output size, the cheapest first: the faithful one has no cause.
+
+    Of as many causes those come first that do with named paddings (``Hypothesis.cost``). ``screen``
+    tells for a reading which begin pads are worth a look, whatever its pads; else all of them are.
     """
     faithful = reading(case, spelling.pads)
-    if _fits(case, faithful, output):
-        yield Hypothesis((), faithful)
-    readings: dict[int, list[Hypothesis]] = {count: [] for count in range(5)}
-    for causes, changed in _changes(case, faithful):
-        named: list[tuple[tuple[str, ...], Pads]] = [((), pads) for pads in _unnamed(case, spelling, changed)]
-        named += [
-            ((cause,), pads) for cause, pads in paddings(case, spelling, changed.stride, changed.dilation, changed.swap)
-        ]
-        for padding_causes, pads in named:
-            how = replace(changed, pads=pads)
-            if how != faithful and len(causes) + len(padding_causes) in readings and _fits(case, how, output):
-                readings[len(causes) + len(padding_causes)].append(Hypothesis((*padding_causes, *causes), how))
-    for count, found in readings.items():
-        yield from found
-        if count in (1, 2):
-            for causes, changed in _changes(case, faithful):
-                if len(causes) == count - 1:
-                    for pads in amounts(case, changed, output):
-                        how = replace(changed, pads=pads)
-                        if _fits(case, how, output):
-                            yield Hypothesis((AMOUNT, *causes), how)
+    found: dict[Hypothesis, None] = {}
+    for causes, changed in changes(case, faithful):
+        if changed.bias_last and output[-1] != case.filters:
+            continue
+        chosen = product(*begins(case, spelling, changed)) if screen is None else screen(changed)
+        likely = set(chosen)
+        if not likely:
+            continue
+        named = list(paddings(case, spelling, changed))
+        if len(causes) < 2:
+            named += [((AMOUNT,), pads) for pads in amounts(case, changed, output, sorted(likely))]
+        fits: dict[Pads, bool] = {}
+        for more, pads in named:
+            if pads not in fits:
+                how = replace(changed, pads=pads)
+                fits[pads] = tuple(b for b, _ in pads) in likely and how.output_shape(case)[2:] == output
+            together = (*more, *causes)
+            if fits[pads] and len(together) <= MOST and len(set(together)) == len(together):
+                how = replace(changed, pads=pads)
+                if how != faithful or not together:
+                    found[Hypothesis(tuple(sorted(together, key=ORDER.__getitem__)), how)] = None
+    return sorted(found, key=lambda one: (one.cost, len(one.causes)))
 
 
-def _changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
+def sizes(case: Case, spelling: Spelling) -> set[Sizes]:
+    """The spatial output sizes that a named padding gives, with up to one other change."""
+    return {
+        replace(changed, pads=pads).output_shape(case)[2:]
+        for causes, changed in changes(case, reading(case, spelling.pads))
+        if len(causes) < 2 and not (changed.flip or changed.interleave or changed.bias_last)
+        for pads in {pads for _, pads in paddings(case, spelling, changed)}
+    }
+
+
+def changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
     """Every combination of changes besides the padding's, none of them included."""
     if case.pool:
         yield from _pool_changes(case, faithful)
@@ -145,30 +215,26 @@ def _changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], R
         dilations.append(("dilation-ignored", (1,) * case.rank))
     if len(set(case.dilation)) > 1:
         dilations.append(("dilation-first-axis", (case.dilation[0],) * case.rank))
-    strides: list[tuple[str, Sizes, bool]] = [("", case.stride, False)]
+    strides: list[tuple[str, Sizes]] = [("", case.stride)]
     if len(set(case.stride)) > 1:
-        strides.append(("stride-first-axis", (case.stride[0],) * case.rank, False))
+        strides.append(("stride-first-axis", (case.stride[0],) * case.rank))
+    phases = [("", False)]
     if max(case.dilation) > 1 and max(case.stride) > 1 and not case.transposed:
-        strides.append(("dilation-with-stride", case.stride, True))
-    kernels = [("", False, False)]
-    if max(case.kernel) > 1:
-        kernels.append(("kernel-flipped", True, False))
-    if case.rank > 1:
-        kernels.append(("axes-swapped", False, True))
+        phases.append(("dilation-with-stride", True))
+    flips = [("", False), ("kernel-flipped", True)] if max(case.kernel) > 1 else [("", False)]
+    swaps = [("", False), ("axes-swapped", True)] if case.rank > 1 else [("", False)]
+    orders = [("", False), ("group-order", True)] if case.groups > 1 else [("", False)]
     biases = [("", case.bias, False)]
     if case.bias:
-        biases += [("bias-dropped", False, False), ("layout", True, True)]
-    orders = [("", False), ("group-order", True)] if case.groups > 1 else [("", False)]
-    for (d, dilation), (s, stride, phased), (k, flip, swap), (b, bias, last), (g, interleave) in product(
-        dilations, strides, kernels, biases, orders
+        biases.append(("bias-dropped", False, False))
+    if case.bias and case.filters > 1:
+        biases.append(("layout", True, True))
+    for (d, dilation), (s, stride), (p, phased), (k, flip), (a, swap), (g, interleave), (b, bias, last) in product(
+        dilations, strides, phases, flips, swaps, orders, biases
     ):
-        if phased and d:
-            continue
-        changed = replace(faithful, dilation=dilation, stride=stride, phased=phased, flip=flip, swap=swap)
-        yield (
-            tuple(filter(None, (d, s, k, b, g))),
-            replace(changed, bias=bias, bias_last=last, interleave=interleave),
-        )
+        causes = tuple(filter(None, (d, s, p, k, a, g, b)))
+        if len(causes) <= MOST and not (phased and d == "dilation-ignored"):
+            yield causes, Reading(faithful.pads, stride, dilation, bias, flip, swap, interleave, phased, last)
 
 
 def _pool_changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
@@ -196,22 +262,6 @@ def _pool_changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ..
     for changes in product(windows, strides, values, roundings):
         fields = {name: value for _, change in changes for name, value in change.items()}
         yield tuple(cause for cause, _ in changes if cause), replace(faithful, **fields)
-
-
-def _unnamed(case: Case, spelling: Spelling, changed: Reading) -> set[Pads]:
-    """The pads that need no cause of their own: as declared, or the rule under what has changed."""
-    found = {spelling.pads}
-    if spelling.by_rule and isinstance(case.padding, str):
-        kernel = case.kernel[::-1] if changed.swap else case.kernel
-        by_rule = crops_by_rule if case.transposed else pads_by_rule
-        found.add(by_rule(case.padding, case.input, kernel, changed.stride, changed.dilation))
-        if changed.phased:  # space-to-batch resolves SAME before it strides
-            found.add(pads_by_rule(case.padding, case.input, kernel, (1,) * case.rank, changed.dilation))
-    return found
-
-
-def _fits(case: Case, how: Reading, output: Sizes) -> bool:
-    return how.output_shape(case)[2:] == output and (not how.bias_last or output[-1] in (1, case.filters))
 
 
 def explain(case: Case, asked: Reading, found: Reading) -> str:

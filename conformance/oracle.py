@@ -77,13 +77,20 @@ class Reading:
     def starts(self, case: Case) -> tuple[Sequence[int], ...]:
         """Where each axis' windows start in the padded input."""
         return tuple(
-            _phased_starts(axis) if self.phased else range(0, axis.output * axis.stride, axis.stride)
-            for axis in self.axes(case)
+            [self.start(place, window) for window in range(_phased_count(axis))]
+            if self.phased
+            else range(0, axis.output * axis.stride, axis.stride)
+            for place, axis in enumerate(self.axes(case))
         )
 
+    def start(self, axis: int, window: int) -> int:
+        """Where a window of an axis starts in the padded input."""
+        stride, dilation = self.stride[axis], self.dilation[axis]
+        return window % dilation + dilation * stride * (window // dilation) if self.phased else window * stride
 
-def _phased_starts(axis: AnyAxis) -> list[int]:
-    """The starts of a strided convolution inside space-to-batch (``tf.nn.with_space_to_batch``).
+
+def _phased_count(axis: AnyAxis) -> int:
+    """The windows of a strided convolution inside space-to-batch (``tf.nn.with_space_to_batch``).
 
     Each of the ``dilation`` phases of the padded input is convolved with the stride; the results
     are interleaved again, less as many windows as the input was padded by to divide evenly.
@@ -91,8 +98,7 @@ def _phased_starts(axis: AnyAxis) -> list[int]:
     padded = axis.size + axis.begin + axis.end
     missing = -padded % axis.dilation
     windows = ((padded + missing) // axis.dilation - axis.kernel) // axis.stride + 1
-    count = windows * axis.dilation - missing
-    return [o % axis.dilation + axis.dilation * axis.stride * (o // axis.dilation) for o in range(count)]
+    return windows * axis.dilation - missing
 
 
 def reading(case: Case, pads: Pads) -> Reading:

@@ -169,8 +169,8 @@ def name(case: Case, spelling: Spelling, how: Reading) -> tuple[str | None, ...]
     }
     causes += [cause for cause, present in flags.items() if present]
     if not _same(case, how, spelling.pads):
-        pads = hypotheses.paddings(case, spelling, how.stride, how.dilation, how.swap)
-        causes.insert(0, next((cause for cause, wrong in pads if _same(case, how, wrong)), hypotheses.AMOUNT))
+        pads = hypotheses.paddings(case, spelling, how)
+        causes[:0] = next((named for named, wrong in pads if _same(case, how, wrong)), (hypotheses.AMOUNT,))
     return tuple(causes)
 
 

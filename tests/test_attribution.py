@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations, count
+from math import prod
 from typing import Any
 
 import numpy as np
 import pytest
 
-from conformance import oracle
+from conformance import attribute, oracle, truth
+from conformance.attribute import Screen
 from conformance.domain.case import Case
-from conformance.domain.geometry import Pads, canonical, pads_by_rule
+from conformance.domain.geometry import Pads, canonical, pads_by_rule, same_elements
 from conformance.domain.records import Job, Outcome, Spelling, Verdict
 from conformance.domain.tensors import tensors
+from conformance.hypotheses import Hypothesis
 from conformance.judge import Judge
 from conformance.oracle import Reading
 
@@ -216,6 +219,109 @@ def test_the_effective_geometry_is_the_one_found_in_canonical_form() -> None:
     assert {"symmetric-for-asymmetric"} in found_causes(verdict)
     assert verdict.effective == ((1, 0), (1, 0))
     assert verdict.evidence == "pads (1,0)×(1,0) where (0,1)×(0,1) is asked for"
+
+
+@pytest.mark.parametrize(
+    ("case", "changes", "causes"),
+    [
+        ("2d-groups", {"flip": True, "swap": True}, {"kernel-flipped", "axes-swapped"}),
+        ("2d-explicit", {"pads": ((1, 0), (2, 0))}, {"pads-axis-order", "pads-begin-only"}),
+        ("2d-explicit", {"pads": ((0, 0), (3, 0))}, {"pads-begin-only", "symmetric-for-asymmetric"}),
+        ("2d-phased", {"phased": True, "flip": True}, {"dilation-with-stride", "kernel-flipped"}),
+        ("3d-same", {"pads": ((0, 0), (0, 0), (0, 0)), "swap": True}, {"auto-pad-ignored", "axes-swapped"}),
+    ],
+    ids=lambda value: "+".join(sorted(value)) if isinstance(value, set) else "",
+)
+def test_mistakes_of_one_kind_compose(case: str, changes: dict[str, Any], causes: set[str]) -> None:
+    verdict = verdict_of(GRID[case], output_of(GRID[case], **changes))
+    assert causes in found_causes(verdict)
+
+
+def test_an_unnamed_amount_is_told_beside_the_two_named_mistakes_that_give_it() -> None:
+    case = GRID["2d-explicit"]
+    verdict = verdict_of(case, output_of(case, pads=((1, 0), (2, 0))))
+    assert verdict.causes == ("pad-amount",)
+    assert set(map(frozenset, verdict.alternatives)) == {
+        frozenset({"pads-begin-only", "pads-axis-order"}),
+        frozenset({"pads-begin-only", "symmetric-for-asymmetric"}),
+    }
+
+
+def test_one_named_mistake_leaves_no_word_for_more() -> None:
+    case = GRID["2d-explicit"]
+    verdict = verdict_of(case, output_of(case, pads=((2, 0), (1, 0))))
+    assert (verdict.causes, verdict.alternatives) == (("pads-begin-only",), ())
+
+
+def test_another_shape_and_another_mistake_are_told_together() -> None:
+    case = conv((6, 7), (3, 3), stride=(2, 2), filters=2, bias=True)
+    output = output_of(case, pads=((0, 0), (0, 0)))
+    verdict = verdict_of(case, output.reshape(1, 2, -1))
+    assert set(verdict.causes) == {"auto-pad-ignored", "output-shape"}
+    assert "shape (1, 2, 6)" in verdict.evidence
+    assert "pads (0,0)×(0,0) where" in verdict.evidence
+
+
+def test_channels_last_and_another_mistake_are_told_together() -> None:
+    case = conv((6, 7), (3, 3), filters=4, bias=True)
+    verdict = verdict_of(case, np.moveaxis(output_of(case, bias=False), 1, -1))
+    assert set(verdict.causes) == {"bias-dropped", "layout"}
+
+
+def test_a_bias_longer_than_the_only_column_is_no_hypothesis() -> None:
+    case = conv((3, 3), (3, 3), padding="valid", filters=4, bias=True)
+    assert verdict_of(case, np.full((1, 4, 1, 1), 0.25, "float32")).causes == ("unattributed",)
+
+
+BIG = conv((70, 66), (3, 3), channels=32, filters=32, groups=1, padding=((0, 1), (1, 1)), bias=True)
+"""More products than are computed before samples are looked at."""
+
+
+def test_a_large_output_is_attributed() -> None:
+    assert prod(BIG.output(BIG.pads)) * BIG.filters * BIG.products > truth.LARGE
+    verdict = verdict_of(BIG, output_of(BIG, pads=((1, 0), (1, 1)), flip=True))
+    assert "kernel-flipped" in verdict.causes
+    assert "unattributed" not in verdict.causes
+    assert "samples" not in verdict.evidence
+
+
+@pytest.mark.parametrize("place", [(0, 0, 0, 0), (0, 5, 17, 20), (0, 31, 68, 65)], ids=str)
+def test_one_wrong_element_of_a_large_output_is_never_explained_away(place: tuple[int, ...]) -> None:
+    for output in (output_of(BIG), output_of(BIG, bias=False)):
+        output[place] += 1
+        assert verdict_of(BIG, output).causes == ("unattributed",)
+
+
+def test_a_huge_output_is_held_against_samples_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(truth, "HUGE", truth.LARGE)
+    verdict = verdict_of(BIG, output_of(BIG, bias=False))
+    assert verdict.causes == ("bias-dropped",)
+    assert verdict.evidence == "no bias added; seen in samples"
+    idle = replace(BIG, id="topic/idle", input=(140, 132), stride=(2, 2), padding=((1, 1), (1, 1)))
+    assert same_elements(idle.axes(((1, 0), (1, 0))), idle.asked)
+    output = output_of(idle)
+    output[0, 5, 17, 20] += 1
+    assert verdict_of(idle, output).causes == ("unattributed",)
+
+
+def test_an_output_put_in_order_again_goes_before_more_causes_of_one_that_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = conv((4, 4), (3, 3), filters=4)
+    how = oracle.reading(case, case.pads)
+    answers = iter([([Hypothesis(("dilation-ignored", "bias-dropped"), how)], 1), ([Hypothesis((), how)], 1), ([], 1)])
+    monkeypatch.setattr(attribute, "explanations", lambda *_: next(answers))
+    verdict = verdict_of(case, output_of(case) + 1)
+    assert (verdict.causes, verdict.alternatives, verdict.tried) == (("layout",), (), 3)
+
+
+@pytest.mark.parametrize(("case", "causes", "how", "ruled"), SINGLE)
+def test_the_screen_lets_through_what_reproduces_an_output(
+    case: Case, causes: set[str], how: Reading, ruled: bool
+) -> None:
+    output = computed(case, how)
+    screen = Screen(truth.Truth(case), Spelling(case.pads, "f(x)", ruled), output)
+    assert tuple(begin for begin, _ in how.pads) in screen.begins(how)
 
 
 def test_another_type_is_told_beside_another_mistake() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -33,8 +34,10 @@ def spelled(case: Case, by_rule: bool = False, pads: Pads | None = None) -> Spel
 
 
 def named_pads(case: Case, by_rule: bool = False, pads: Pads | None = None) -> set[tuple[str, Pads]]:
-    """The wrong paddings of a case with the cause of each."""
-    return set(hypotheses.paddings(case, spelled(case, by_rule, pads), case.stride, case.dilation, swap=False))
+    """The wrong paddings of a case with the cause of each, those of one cause."""
+    spelling = spelled(case, by_rule, pads)
+    found = hypotheses.paddings(case, spelling, oracle.reading(case, spelling.pads))
+    return {(causes[0], wrong) for causes, wrong in found if len(causes) == 1}
 
 
 def causes_of(case: Case, by_rule: bool = False, **changes: Any) -> set[frozenset[str]]:
@@ -67,11 +70,11 @@ def test_every_cause_is_of_the_closed_list(case: Case) -> None:
 
 @EXAMPLES
 @pytest.mark.parametrize("by_rule", [False, True], ids=["numbers", "rule"])
-def test_the_fewest_causes_come_first_and_an_unnamed_amount_after_the_named_of_as_many(
+def test_the_fewest_causes_come_first_and_an_unnamed_amount_beside_two_that_are_named(
     case: Case, by_rule: bool
 ) -> None:
     found = [one.causes for one in hypotheses.hypotheses(case, spelled(case, by_rule), case.output(case.pads))]
-    order = [(len(causes), hypotheses.AMOUNT in causes) for causes in found]
+    order = [(len(causes) + (hypotheses.AMOUNT in causes), len(causes)) for causes in found]
     assert order == sorted(order)
     assert max(len(causes) for causes in found) >= 3
     assert all(len(causes) == len(set(causes)) for causes in found)
@@ -111,6 +114,10 @@ def test_only_the_faithful_reading_has_no_cause(case: Case) -> None:
         (BUSY, {"pads": ((2, 1), (0, 1))}, {"pads-axis-order"}),
         (BUSY, {"pads": ((0, 1), (3, 0))}, {"pad-amount"}),
         (DEEP, {"dilation": (2, 2, 2)}, {"dilation-first-axis"}),
+        (BUSY, {"flip": True, "swap": True}, {"kernel-flipped", "axes-swapped"}),
+        (BUSY, {"pads": ((2, 0), (0, 0))}, {"pads-axis-order", "pads-begin-only"}),
+        (BUSY, {"pads": ((2, 2), (1, 1))}, {"pads-axis-order", "symmetric-for-asymmetric"}),
+        (BUSY, {"stride": (1, 1), "phased": True}, {"stride-first-axis", "dilation-with-stride"}),
         (FLAT, {"bias": False, "flip": True, "dilation": (1,)}, {"bias-dropped", "kernel-flipped", "dilation-ignored"}),
     ],
     ids=lambda value: "+".join(sorted(value)) if isinstance(value, set) else "",
@@ -119,6 +126,35 @@ def test_every_kind_of_mistake_has_its_name_and_they_compose(
     case: Case, changes: dict[str, Any], causes: set[str]
 ) -> None:
     assert causes in causes_of(case, **changes)
+
+
+def test_a_crop_comes_into_question_where_the_stride_is_another_one() -> None:
+    case = conv((9, 9), (3, 2), stride=(1, 3))
+    how = replace(oracle.reading(case, case.pads), stride=(1, 1))
+    assert hypotheses.begins(case, spelled(case), how) == (range(4), range(-2, 4))
+
+
+def test_the_causes_of_a_hypothesis_stand_in_the_order_of_the_closed_list() -> None:
+    found = hypotheses.hypotheses(BUSY, spelled(BUSY), BUSY.output(BUSY.pads))
+    order = list(CAUSES)
+    assert all(list(one.causes) == sorted(one.causes, key=order.index) for one in found)
+
+
+def test_a_screen_leaves_the_hypotheses_with_the_begin_pads_that_it_lets_through() -> None:
+    output = BUSY.output(BUSY.pads)
+    every = hypotheses.hypotheses(BUSY, spelled(BUSY), output)
+    chosen = hypotheses.hypotheses(BUSY, spelled(BUSY), output, lambda changed: [(0, 2)] if changed.flip else ())
+    begins = [tuple(begin for begin, _ in one.reading.pads) for one in every]
+    expected = {one for one, first in zip(every, begins, strict=True) if first == (0, 2) and one.reading.flip}
+    assert set(chosen) == expected
+    assert expected
+
+
+def test_the_sizes_that_some_hypothesis_gives() -> None:
+    case = conv((6, 9), (3, 2), stride=(2, 2), padding=((0, 1), (2, 1)))
+    found = hypotheses.sizes(case, spelled(case))
+    assert {case.output(case.pads), case.output(((0, 0), (0, 0))), case.output(((2, 1), (0, 1)))} <= found
+    assert (1, 1) not in found
 
 
 def test_what_a_case_cannot_show_is_no_hypothesis_of_it() -> None:
@@ -184,7 +220,9 @@ def test_a_rule_is_resolved_before_the_stride_where_that_is_taken_in_phases() ->
 
 def test_an_unnamed_amount_is_every_split_that_the_output_has_room_for_and_a_crop_of_less_than_a_stride() -> None:
     case = conv((6,), (3,))
-    found = set(hypotheses.amounts(case, oracle.reading(case, case.pads), (3,)))
+    how = oracle.reading(case, case.pads)
+    every = product(*hypotheses.begins(case, spelled(case), how))
+    found = set(hypotheses.amounts(case, how, (3,), every))
     assert found == {((-1, 2),), ((0, 1),), ((1, 0),), ((2, 0),), ((3, 0),)}
 
 

@@ -22,6 +22,10 @@ LATTICE_LIMIT = 8
 """Largest magnitude of a lattice value (NUMERICS: exact in float32, seen by every wrong geometry)."""
 
 
+DRAWS = 64
+"""Draws of weights and bias at most; another one only where a kernel reads the same backwards, or the like."""
+
+
 class Data(NamedTuple):
     """The tensors of a case, C-contiguous, channels first, in the case's dtype."""
 
@@ -91,10 +95,18 @@ def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
         if limits is None:
             raise ValueError(f"{case.id}: {case.products} products are not exact in {case.dtype}")
         draw = streams.lattice if streams else _lattice
+
+        def telling(role: str, shape: Sizes, hides: Callable[[Array], bool]) -> Array:
+            for number in range(DRAWS):
+                drawn = draw(f"{role}{number or ''}", case.seed, shape, limits[1], case.dtype)
+                if not hides(drawn):
+                    break
+            return drawn
+
         return Data(
             draw("input", case.seed, case.input_shape, limits[0], case.dtype),
-            draw("weights", case.seed, case.weight_shape, limits[1], case.dtype),
-            draw("bias", case.seed, bias_shape, limits[1], case.dtype) if bias_shape else None,
+            telling("weights", case.weight_shape, _reads_the_same),
+            telling("bias", bias_shape, _all_alike) if bias_shape else None,
         )
     else:
         made = Data(
@@ -146,6 +158,20 @@ def _pooled(case: Case) -> Array:
     planes = _hashes("input", case.seed, prod(case.input_shape)).reshape(case.batch * case.channels, -1)
     ranks = planes.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
     return -1 - (ranks % INTEGERS[case.dtype]).reshape(case.input_shape)
+
+
+def _reads_the_same(weights: Array) -> bool:
+    """Whether reversing every kernel, or the order of its axes, or both, goes unseen."""
+    if weights[0, 0].size == 1:
+        return False
+    flipped = weights[(slice(None), slice(None), *[slice(None, None, -1)] * (weights.ndim - 2))]
+    swapped, both = (part.transpose(0, 1, *range(part.ndim - 1, 1, -1)) for part in (weights, flipped))
+    return any(np.array_equal(weights, other) for other in (flipped, both, *[swapped][: weights.ndim - 3]))
+
+
+def _all_alike(bias: Array) -> bool:
+    """Whether a bias that goes to other channels goes unseen."""
+    return bool(bias.size > 1 and (bias == bias[0]).all())
 
 
 def _normal(role: str, seed: int, shape: Sizes) -> Array:

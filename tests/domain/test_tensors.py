@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from conformance.domain.case import EXACT, Case, Written
+from conformance.domain.geometry import Sizes
 from conformance.domain.tensors import Data, Streams, lattice_limits, tensors
 
 BITS = 2**64
@@ -231,3 +232,24 @@ def test_kept_streams_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         tensors(conv(seed=seed), streams)
     assert len(streams._kept) <= 4
     assert all(len(stream) <= 10 for stream in streams._kept.values())
+
+
+@pytest.mark.parametrize("kernel", [(2,), (3,), (2, 2), (1, 2), (2, 1, 2)], ids=str)
+def test_no_kernel_hides_that_it_is_reversed_or_its_axes_swapped(kernel: Sizes) -> None:
+    ones = (1,) * len(kernel)
+    for seed in range(300):
+        case = Case("t/a", "conv", (4,) * len(kernel), kernel, ones, ones, "valid", seed=seed)
+        weights = tensors(case).weights[0, 0]
+        flipped = weights[(slice(None, None, -1),) * len(kernel)]
+        assert not np.array_equal(weights, flipped)
+        assert not np.array_equal(weights, flipped.T)
+        if len(kernel) > 1:
+            assert not np.array_equal(weights, weights.T)
+
+
+def test_no_bias_is_the_same_for_every_channel() -> None:
+    for seed in range(300):
+        case = Case("t/a", "conv", (4,), (2,), (1,), (1,), "valid", filters=2, bias=True, seed=seed)
+        bias = tensors(case).bias
+        assert bias is not None
+        assert bias[0] != bias[1]

@@ -1,0 +1,178 @@
+"""Why an output is wrong: each hypothesis reproduces it or is rejected, never a guess.
+
+A hypothesis' begin pads only choose which windows of the stride-1 convolution it reads. So for each
+change of dilation, stride, kernel and bias that convolution is computed once around a few windows of
+the first channel, for every begin pad that comes into question; what agrees there is computed anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance import hypotheses
+from conformance.domain.geometry import Sizes, canonical
+from conformance.domain.records import Difference, Job, Spelling, Verdict
+from conformance.hypotheses import Hypothesis
+from conformance.oracle import Reading, Reference
+from conformance.truth import Truth, agrees
+
+Array = NDArray[Any]
+
+
+def attribute(truth: Truth, job: Job, output: Array, where: Difference | None = None) -> Verdict:
+    """A mismatch with its causes; ``where`` is its first difference from the reference, if it is known."""
+    case = job.case
+    extra: tuple[str, ...] = () if output.dtype == case.dtype else ("dtype",)
+    remark = f"dtype {output.dtype} where {case.dtype} is asked for" if extra else ""
+
+    def verdict(causes: tuple[str, ...], *evidence: str, **found: Any) -> Verdict:
+        told = "; ".join(filter(None, (*evidence, remark)))
+        return Verdict("mismatch", causes=(*causes, *extra), evidence=told, **found)
+
+    if output.dtype.kind not in "fiub":
+        return verdict(())
+    if not np.all(np.isfinite(output)):
+        return verdict(("non-finite",), f"{int(np.sum(~np.isfinite(output)))} of {output.size} are not finite")
+    if extra and agrees(output, *truth.answer(truth.asked)):
+        return verdict(())
+    found: list[tuple[int, View, Hypothesis]] = []
+    tried = 0
+    for view in views(truth, job.spelling, output):
+        fits, more = explanations(view.truth, job.spelling, view.output, where if view.output is output else None)
+        tried += more
+        found += [
+            (fit.cost + len(view.causes), view, fit)
+            for fit in fits
+            if (fit.causes or view.causes or extra) and not set(view.causes) & set(fit.causes)
+        ]
+    if not found:
+        return verdict(("unattributed",), f"{tried} hypotheses rejected", tried=tried)
+    least = min(cost for cost, _, _ in found)
+    _, view, fit = next(one for one in found if one[0] == least)
+    sets = dict.fromkeys((*one.causes, *seen.causes, *extra) for cost, seen, one in found if cost == least)
+    return verdict(
+        (*fit.causes, *view.causes),
+        view.evidence,
+        hypotheses.explain(view.truth.case, view.truth.asked, fit.reading),
+        "seen in samples" if truth.huge else "",
+        alternatives=tuple(causes for causes in sets if causes != (*fit.causes, *view.causes, *extra)),
+        effective=canonical(fit.reading.axes(case)) if view.truth is truth else None,
+        tried=tried,
+    )
+
+
+@dataclass(frozen=True)
+class View:
+    """An output put in order again, and the exact answers that it is held against."""
+
+    truth: Truth
+    output: Array
+    causes: tuple[str, ...] = ()
+    evidence: str = ""
+
+
+def views(truth: Truth, spelling: Spelling, output: Array) -> Iterator[View]:
+    """The output as it is, and for every way in which its axes may have been mixed up."""
+    yield View(truth, output)
+    shape = truth.asked.output_shape(truth.case)
+    if output.ndim == len(shape):
+        yield View(truth, np.moveaxis(output, -1, 1), ("layout",), "the channels come last")
+        relaid = truth.relaid()
+        if relaid:
+            taken = "channels-last data read as channels first"
+            yield View(relaid, np.moveaxis(output, 1, -1), ("layout",), taken)
+    if output.shape != shape:
+        evidence = f"the numbers in shape {output.shape}"
+        for size in sorted(hypotheses.sizes(truth.case, spelling)):
+            other = (*shape[:2], *size)
+            if prod(other) == output.size and other != output.shape:
+                yield View(truth, output.reshape(other), ("output-shape",), evidence)
+
+
+def explanations(
+    truth: Truth, spelling: Spelling, output: Array, where: Difference | None = None
+) -> tuple[list[Hypothesis], int]:
+    """The hypotheses of least cost that reproduce an output, and how many were tried."""
+    fits: list[Hypothesis] = []
+    case = truth.case
+    if output.ndim != case.rank + 2 or output.shape[:2] != (case.batch, case.filters) or not output.size:
+        return fits, 0
+    screen = Screen(truth, spelling, output)
+    known: dict[Reading, bool] = {}
+    for hypothesis in hypotheses.hypotheses(
+        case, spelling, output.shape[2:], screen.begins if case.op == "conv" else None
+    ):
+        if fits and hypothesis.cost > fits[0].cost:
+            break
+        how = hypothesis.reading
+        function = replace(how, pads=tuple((begin, 0) for begin, _ in how.pads))  # the output's size is given
+        if function not in known:
+            known[function] = truth.reproduces(how, output, where.first if where else None)
+        if known[function]:
+            fits.append(hypothesis)
+    return fits, screen.tried
+
+
+class Screen:
+    """With which begin pads a reading gives the windows in the middle of an output, in its first channel.
+
+    They are two on each axis, one beside the other: as one they are rarely right by chance, and in
+    the middle they read more elements than padding.
+    """
+
+    def __init__(self, truth: Truth, spelling: Spelling, output: Array) -> None:
+        self._truth, self._spelling = truth.first_channel, spelling
+        self._case = truth.case
+        self._windows = [range(max(size // 2 - 1, 0), size // 2 + 1) for size in output.shape[2:]]
+        self._numbers = output[(0, 0, *np.ix_(*self._windows))].astype(np.float64)
+        self._bias = truth.data.bias
+        self._dense: dict[object, tuple[Reference, Reference | float]] = {}
+        self._begins: dict[Reading, Collection[Sizes]] = {}
+        self.tried = 0
+
+    def begins(self, changed: Reading) -> Collection[Sizes]:
+        """The begin pads of every axis that agree; the first channel is the first in any order of groups."""
+        key = replace(changed, interleave=False)
+        if key not in self._begins:
+            self._begins[key] = self._search(key)
+        return self._begins[key]
+
+    def _search(self, changed: Reading) -> Collection[Sizes]:
+        ranges = hypotheses.begins(self._case, self._spelling, changed)
+        self.tried += int(np.prod(list(map(len, ranges))))
+        starts = [[changed.start(axis, window) for window in windows] for axis, windows in enumerate(self._windows)]
+        low = tuple(places[0] - begins[-1] for places, begins in zip(starts, ranges, strict=True))
+        counts = tuple(places[-1] - places[0] + len(begins) for places, begins in zip(starts, ranges, strict=True))
+        numbers, bias = self._numbers, changed.bias and not changed.bias_last
+        if changed.bias_last and self._bias is not None:
+            numbers = numbers - self._bias[list(self._windows[-1])]
+        elif bias and self._truth.exact and self._bias is not None:  # of real numbers it belongs to their bound
+            numbers, bias = numbers - self._bias[0], False
+        values, bound = self._values(replace(changed, bias=bias, bias_last=False), low, counts)
+        agree = np.ones([len(begins) for begins in ranges], bool)
+        for index in np.ndindex(numbers.shape):
+            at = tuple(
+                slice(places[one] - places[0], places[one] - places[0] + len(begins))
+                for one, places, begins in zip(index, starts, ranges, strict=True)
+            )
+            allowed = bound[at] if isinstance(bound, np.ndarray) else bound
+            agree &= np.abs(values[at] - numbers[index]) < (2 * allowed if changed.bias_last else allowed)
+            if not agree.any():
+                return ()
+        return [
+            tuple(begins[-1 - one] for begins, one in zip(ranges, place, strict=True))
+            for place in np.argwhere(agree).tolist()
+        ]
+
+    def _values(self, how: Reading, low: Sizes, counts: Sizes) -> tuple[Reference, Reference | float]:
+        key = (how, low, counts)
+        if key not in self._dense:
+            values, bound = self._truth.dense(how, low, counts)
+            self._dense[key] = values[0, 0], bound[0, 0] if isinstance(bound, np.ndarray) else bound
+        return self._dense[key]
