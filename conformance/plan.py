@@ -120,7 +120,7 @@ def plan(cases: Sequence[Case], selection: Selection, shuffle: int | None = None
     if shuffle is not None:
         random.Random(shuffle).shuffle(ordered)
     return [
-        Job(case, name, variant, spelling)
+        Job(case, name, variant, spelling, chosen.runner.precision)
         for name, chosen in selection.runners.items()
         for case in ordered
         for variant in chosen.variants

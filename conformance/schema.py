@@ -24,6 +24,7 @@ Pair = Annotated[list[Amount], Field(min_length=2, max_length=2)]
 PadPairs = Annotated[list[Pair], Field(min_length=1, max_length=3)]
 PaddingName = Literal["valid", "same", "same_lower", "causal", "fixed"]
 Padding = PaddingName | Amount | PadPairs
+Dtype = Literal["float32", "float64", "float16", "bfloat16"]
 Numbers = list[Any]
 
 UNSET: Any = None
@@ -33,6 +34,7 @@ _PADDING = (
     "valid, same (the odd pixel at the end), same_lower (at the beginning), causal (1-D), "
     "fixed (from the kernel alone), an integer (both sides of every axis), or one [begin, end] for each axis"
 )
+_DTYPES = "float32, float64, float16 or bfloat16"
 _PER_AXIS = "an integer from 1 up for every axis, or a list of one for each axis"
 
 
@@ -75,9 +77,7 @@ class CaseFields(_Strict):
     )
     bias: StrictBool = Field(UNSET, description="true or false (default false)")
     padding: Padding = Field(UNSET, description=_PADDING)
-    dtype: Literal["float32", "float64", "float16"] = Field(
-        UNSET, description="float32, float64 or float16 (default float32)"
-    )
+    dtype: Dtype = Field(UNSET, description=f"{_DTYPES} (default float32)")
     data: Literal["lattice", "normal"] | WrittenFields = Field(
         UNSET, description="lattice, normal, or {input: …, weights: …} written out (default lattice)"
     )
@@ -108,9 +108,7 @@ class MatrixFields(_Strict):
     )
     bias: list[StrictBool] = Field(UNSET, min_length=1, description="a list of true and false")
     padding: list[Padding] = Field(UNSET, min_length=1, description=f"a list, each of {_PADDING}")
-    dtype: list[Literal["float32", "float64", "float16"]] = Field(
-        UNSET, min_length=1, description="a list of float32, float64 and float16"
-    )
+    dtype: list[Dtype] = Field(UNSET, min_length=1, description=f"a list, each {_DTYPES}")
     data: list[Literal["lattice", "normal"]] = Field(UNSET, min_length=1, description="a list of lattice and normal")
     seed: list[Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]] = Field(
         UNSET, min_length=1, description="a list of integers from 0 up"
@@ -130,7 +128,7 @@ class ExcludeFields(_Strict):
     groups: Size | Literal["depthwise"] = Field(UNSET, description="an integer from 1 up, or depthwise")
     bias: StrictBool = Field(UNSET, description="true or false")
     padding: Padding = Field(UNSET, description=_PADDING)
-    dtype: Literal["float32", "float64", "float16"] = Field(UNSET, description="float32, float64 or float16")
+    dtype: Dtype = Field(UNSET, description=_DTYPES)
     data: Literal["lattice", "normal"] = Field(UNSET, description="lattice or normal")
     seed: Amount = Field(UNSET, description="an integer from 0 up")
 

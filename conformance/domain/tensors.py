@@ -21,8 +21,12 @@ LATTICE_LIMIT = 8
 """Largest magnitude of a lattice value (NUMERICS: exact in float32, seen by every wrong geometry)."""
 
 
+BFLOAT16 = np.dtype([("bfloat16", "<u2")])
+"""The element type of a bfloat16 output, for which numpy has none: the upper half of a float32."""
+
+
 class Data(NamedTuple):
-    """The tensors of a case, C-contiguous, channels first, in the case's dtype."""
+    """The tensors of a case, C-contiguous, channels first, in the case's dtype (bfloat16 as float32)."""
 
     input: Array
     weights: Array
@@ -31,6 +35,33 @@ class Data(NamedTuple):
     def map(self, function: Callable[[Array], Array]) -> Data:
         """The tensors that a function makes of these."""
         return Data(function(self.input), function(self.weights), None if self.bias is None else function(self.bias))
+
+
+def element(name: str) -> np.dtype[Any]:
+    """The element type of an output that a worker names."""
+    return BFLOAT16 if name == "bfloat16" else np.dtype(name)
+
+
+def held(dtype: str) -> str:
+    """The numpy type that holds a case's numbers: bfloat16 lies in float32."""
+    return "float32" if dtype == "bfloat16" else dtype
+
+
+def rounded(values: Array, dtype: str) -> Array:
+    """Values rounded to an element type, to the nearest and ties to even; bfloat16 as float32."""
+    kept = np.ascontiguousarray(values, held(dtype))
+    if dtype != "bfloat16":
+        return kept
+    bits = kept.view(np.uint32)
+    upper = (bits + (np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))) & np.uint32(0xFFFF0000)
+    return upper.view(np.float32)
+
+
+def typed(array: Array) -> Tuple[Array, str]:
+    """An output as numbers, and the name of its element type."""
+    if array.dtype == BFLOAT16:
+        return (array["bfloat16"].astype(np.uint32) << np.uint32(16)).view(np.float32), "bfloat16"
+    return array, str(array.dtype)
 
 
 def lattice_limits(terms: int, dtype: str) -> Optional[Tuple[int, int]]:
@@ -73,7 +104,7 @@ def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
     """The input, the weights and the bias of a case; out of ``streams``, where they are given.
 
     ``lattice``: integers, none of them zero, so that padding never looks like an element.
-    ``normal``: a sum of twelve uniforms, mean 0 and variance 1.
+    ``normal``: a sum of twelve uniforms, mean 0 and variance 1, rounded to the dtype.
     """
     bias_shape = (case.filters,) if case.bias else None
     if isinstance(case.data, Written):
@@ -83,11 +114,11 @@ def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
         limits = lattice_limits(case.products, case.dtype)
         if limits is None:
             raise ValueError(f"{case.id}: {case.products} products are not exact in {case.dtype}")
-        draw = streams.lattice if streams else _lattice
+        draw, dtype = streams.lattice if streams else _lattice, held(case.dtype)
         return Data(
-            draw("input", case.seed, case.input_shape, limits[0], case.dtype),
-            draw("weights", case.seed, case.weight_shape, limits[1], case.dtype),
-            draw("bias", case.seed, bias_shape, limits[1], case.dtype) if bias_shape else None,
+            draw("input", case.seed, case.input_shape, limits[0], dtype),
+            draw("weights", case.seed, case.weight_shape, limits[1], dtype),
+            draw("bias", case.seed, bias_shape, limits[1], dtype) if bias_shape else None,
         )
     else:
         made = Data(
@@ -95,7 +126,7 @@ def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
             _normal("weights", case.seed, case.weight_shape),
             _normal("bias", case.seed, bias_shape) if bias_shape else None,
         )
-    return made.map(lambda part: np.ascontiguousarray(part, case.dtype))
+    return made.map(lambda part: rounded(part, case.dtype))
 
 
 def _hashes(stream: str, seed: int, count: int) -> NDArray[np.uint64]:

@@ -48,6 +48,7 @@ def summarise(console: Console, found: Digest, report: Path | None = None) -> No
         console.print(Text(f"  {counted(found.unattributed, 'job')} unattributed", "dim"))
     _causes(console, "Hazards by cause (what people write by habit, no defects)", found.hazards)
     _causes(console, "No answer", found.refusals)
+    _causes(console, "Computed otherwise than by a direct sum (accepted, and named)", found.algorithms)
     _worst(console, found.findings)
     _breaking(console, found)
     _stale(console, found)

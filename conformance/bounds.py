@@ -1,0 +1,302 @@
+"""Every numeric criterion in one place: how far a right output may lie from the reference.
+
+A bound is elementwise and rigorous: no order of summation, fused or not, goes beyond it. What lies
+outside the bound of a direct sum and inside that of a fast algorithm which could have been used is
+recognised and named. In the formulas S is the same operator on magnitudes, Σ|x·w| + |b|, m the
+number of products and biases in a sum, u the unit roundoff, γ_m = m·u / (1 - m·u) [Higham, Accuracy
+and Stability of Numerical Algorithms, 2002, 3.1]; shapes are ``N O spatial…``, all of it in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, log2, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conformance.domain.case import Case
+from conformance.domain.tensors import Data, rounded
+from conformance.oracle import Reading, Reference, convolve, pad
+
+UNIT = {"float64": 2.0**-53, "float32": 2.0**-24, "tf32": 2.0**-11, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+"""Unit roundoff of an element type, or of what a product is rounded to before."""
+
+TINY = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-25, "bfloat16": 2.0**-126}
+"""What a result may lose by underflow: all of a subnormal that is flushed, half of one in float16, which is not."""
+
+LATTICE = 0.5
+"""Integers whose sums are exact: a wrong one is off by 1 or more. ``domain.case.EXACT`` keeps the sums of a lattice
+case within what its dtype represents, so that the reference needs no rounding to it."""
+
+NARROW_LIMIT = 1 / 16
+"""Largest m·u for which sums in a narrow type are recognised: a wider bound would excuse a lost product."""
+
+
+def gamma(terms: int, unit: float) -> float:
+    """γ_m, the relative error of m roundings."""
+    return terms * unit / (1 - terms * unit)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """A reading's exact output, and what its bounds are made of."""
+
+    case: Case
+    data: Data
+    how: Reading
+    reference: Reference
+
+    @cached_property
+    def magnitude(self) -> Reference:
+        """S, the sums of magnitudes."""
+        return convolve(self.case, self.data.map(np.abs), self.how)
+
+    @cached_property
+    def bias(self) -> Reference | float:
+        """|b|, to be added to an output."""
+        bias = self.data.bias
+        return 0.0 if bias is None else np.abs(bias.astype(np.float64)).reshape(-1, *[1] * self.case.rank)
+
+    @property
+    def working(self) -> str:
+        """What sums are held in: float32 for the narrow types."""
+        return "float64" if self.case.dtype == "float64" else "float32"
+
+    def summed(self, working: str, unit: float = 0.0) -> Reference:
+        """E = (2v + v²)·S + (1 + v)²·γ_m·S + m·tiny of factors rounded to v (0 where they need no rounding).
+
+        In float64 twice that, as the reference errs as much. [Higham 3.1; Blanchard, Higham, Lopez, Mary and
+        Pranesh, Mixed Precision Block FMA, 2020, 3.2]
+        """
+        case = self.case
+        error = (2 * unit + unit**2) + (1 + unit) ** 2 * gamma(case.products, UNIT[working])
+        bound = error * self.magnitude + case.products * TINY[working]
+        return bound * 2 if working == "float64" else bound
+
+    def stored(self, error: Reference, kind: str) -> Reference:
+        """An error E with the rounding to the type that the output is stored in: E + u·(|y| + E) + tiny.
+
+        With a bias twice, as it may be added to what has been stored already (``tf.nn.bias_add``): there |y| is
+        at most |reference| + |b|.
+        """
+        if kind in ("float32", "float64"):
+            return error
+        unit, tiny = UNIT[kind], TINY[kind]
+        magnitude = np.abs(self.reference)
+        if self.case.bias:
+            error = error + unit * (magnitude + self.bias + error) + tiny
+        return error + unit * (magnitude + error) + tiny
+
+
+def direct(sums: Sums, precision: str = "") -> Reference:
+    """The bound of direct summation in any order, fused or not, in the case's dtype or a lower precision.
+
+    Narrow types are summed in float32 and then stored; ``tf32`` rounds the factors alone; any other declared
+    precision rounds the factors and what is stored.
+    """
+    kind = sums.case.dtype
+    if precision and UNIT[precision] > UNIT[kind]:
+        error = sums.summed("float32", 0.0 if representable(sums.data, precision) else UNIT[precision])
+        return sums.stored(error, "float32" if precision == "tf32" else precision)
+    return sums.stored(sums.summed(sums.working), kind)
+
+
+def representable(data: Data, precision: str) -> bool:
+    """Whether input and weights are in a precision already, so that rounding them to it changes nothing."""
+    if precision == "tf32":  # float32 with the 13 last bits of its significand left out
+        singles = [np.ascontiguousarray(part, np.float32) for part in (data.input, data.weights)]
+        return representable(data, "float32") and not any(np.any(part.view(np.uint32) & 0x1FFF) for part in singles)
+    return all(np.array_equal(part, rounded(part, precision)) for part in (data.input, data.weights))
+
+
+def lattice_or_direct(sums: Sums, exact: bool, precision: str = "") -> Reference | float:
+    """What an output of a case must lie within, strictly."""
+    return LATTICE if exact else direct(sums, precision)
+
+
+# Fast algorithms: each is named where its bound explains an output that a direct sum does not.
+
+
+@dataclass(frozen=True)
+class Winograd:
+    """F(m×m, 3×3) by its transforms: an m×m tile of outputs is Aᵀ[Σ_c (G·g·Gᵀ) ⊙ (Bᵀ·d·B)]A."""
+
+    a: tuple[tuple[float, ...], ...]
+    b: tuple[tuple[float, ...], ...]
+    g: tuple[tuple[float, ...], ...]
+    roundings: int
+    dyadic: bool
+
+    def applies(self, sums: Sums, exact: bool) -> bool:
+        """Two axes, kernel 3×3, stride 1, undilated; on a lattice dyadic transforms are exact."""
+        case, how = sums.case, sums.how
+        plain = case.kernel == (3, 3) and set(how.stride) == set(how.dilation) == {1} and case.dtype != "float64"
+        return plain and not (exact and self.dyadic) and not (how.swap or how.phased or how.bias_last)
+
+    def bound(self, sums: Sums) -> Reference:
+        """E = γ_N·(|Aᵀ|[Σ_c (|G||g_c||Gᵀ|) ⊙ (|Bᵀ||d_c||B|)]|A| + |b|), N = C + 10 for F(2,3), C + 26 for F(4,3).
+
+        N counts the roundings along one path: the transforms' additions and inexact factors on both axes, the
+        product, the sum over C channels and a bias. Tiles begin at the first output. [NUMERICS.md; the method of
+        Barabasz, Anderson, Soodhalter and Gregg, Error Analysis and Improving the Accuracy of Winograd
+        Convolution, 2020]
+        """
+        case = sums.case
+        inner = case.channels // case.groups
+        tiles = self.tiles(case, sums.data.map(np.abs), sums.how)
+        error = gamma(inner + self.roundings + case.bias, UNIT["float32"]) * (tiles + sums.bias)
+        return sums.stored(error + case.products * TINY["float32"], case.dtype)
+
+    def tiles(self, case: Case, magnitudes: Data, how: Reading) -> Reference:
+        """|Aᵀ|[Σ_c (|G||g_c||Gᵀ|) ⊙ (|Bᵀ||d_c||B|)]|A| of every tile, put together to the output."""
+        whole: Reference = tiled(case, magnitudes, how, *(np.abs(np.array(part)) for part in (self.a, self.b, self.g)))
+        return whole
+
+
+def tiled(case: Case, data: Data, how: Reading, a: Any, b: Any, g: Any) -> Any:
+    """A 3×3 convolution by tiles, without its bias, in the arithmetic of the arrays that it is given."""
+    size, edge = len(a), len(b)
+    over = how.axes(case)
+    counts = [-(-axis.output // size) for axis in over]
+    padded = np.zeros((case.batch, case.channels, *(count * size + 2 for count in counts)), data.input.dtype)
+    inside = pad(data.input, over)
+    padded[:, :, : inside.shape[2], : inside.shape[3]] = inside
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (edge, edge), (2, 3))[:, :, ::size, ::size]
+    inputs = b @ windows @ b.T
+    kernels = g @ data.weights @ g.T
+    inputs = inputs.reshape(case.batch, case.groups, -1, *inputs.shape[2:])
+    kernels = kernels.reshape(case.groups, -1, *kernels.shape[1:])
+    # Element by element of the transformed tiles, a matrix product over the channels: e f n g o (tiles).
+    left = kernels.transpose(3, 4, 0, 1, 2)[:, :, None]
+    right = inputs.transpose(5, 6, 0, 1, 2, 3, 4).reshape(edge, edge, case.batch, case.groups, kernels.shape[2], -1)
+    sums = (left @ right).reshape(edge, edge, case.batch, case.filters, *counts).transpose(2, 3, 4, 5, 0, 1)
+    tiles = (a @ sums @ a.T).transpose(0, 1, 2, 4, 3, 5)
+    whole = tiles.reshape(case.batch, case.filters, counts[0] * size, counts[1] * size)
+    return whole[:, :, : over[0].output, : over[1].output]
+
+
+WINOGRAD_2 = Winograd(
+    a=((1, 1, 1, 0), (0, 1, -1, -1)),
+    b=((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
+    g=((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1)),
+    roundings=10,
+    dyadic=True,
+)
+"""F(2×2, 3×3) [Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016, 4.1]."""
+
+WINOGRAD_4 = Winograd(
+    a=((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1)),
+    b=(
+        (4, 0, -5, 0, 1, 0),
+        (0, -4, -4, 1, 1, 0),
+        (0, 4, -4, -1, 1, 0),
+        (0, -2, -1, 2, 1, 0),
+        (0, 2, -1, -2, 1, 0),
+        (0, 4, 0, -5, 0, 1),
+    ),
+    g=(
+        (1 / 4, 0, 0),
+        (-1 / 6, -1 / 6, -1 / 6),
+        (-1 / 6, 1 / 6, -1 / 6),
+        (1 / 24, 1 / 12, 1 / 6),
+        (1 / 24, -1 / 12, 1 / 6),
+        (0, 0, 1),
+    ),
+    roundings=26,
+    dyadic=False,
+)
+"""F(4×4, 3×3) [Lavin and Gray 2016, 4.2]."""
+
+
+def fft_applies(sums: Sums, exact: bool) -> bool:
+    """Every stride and dilation 1, and more than one tap."""
+    how = sums.how
+    return set(how.stride) == set(how.dilation) == {1} and sums.case.products > sums.case.channels // sums.case.groups
+
+
+def fft_bound(sums: Sums) -> Reference:
+    """E = Σ_c ‖x_c‖₂·‖w_c‖₂·((1 + u)^(3k + C)·(1 + √5·u)^(3k + 1)·(1 + β)^(3k) - 1), the same for every element.
+
+    2^k elements in the transform of a whole padded image, u = β (twiddle factors rounded correctly). The C
+    channels are summed in the frequency domain, one more relative rounding each; a bias one again. [Percival,
+    Rapid multiplication modulo the sum and difference of highly composite numbers, 2003, theorem 5.1, with the
+    √5 of Brent, Percival and Zimmermann, Error bounds on complex floating-point multiplication, 2007]
+    """
+    case, how, unit = sums.case, sums.how, UNIT[sums.working]
+    inner = case.channels // case.groups
+    stages = sum(ceil(log2(max(axis.begin, 0) + axis.size + max(axis.end, 0) + axis.extent)) for axis in how.axes(case))
+    growth = (1 + unit) ** (3 * stages + inner) * (1 + sqrt(5) * unit) ** (3 * stages + 1) * (1 + unit) ** (
+        3 * stages
+    ) - 1
+    images = np.linalg.norm(sums.data.input.astype(np.float64).reshape(case.batch, case.groups, inner, -1), axis=-1)
+    kernels = np.linalg.norm(
+        sums.data.weights.astype(np.float64).reshape(case.groups, -1, inner, np.prod(case.kernel)), axis=-1
+    )
+    norms = np.einsum("ngc,goc->ngo", images, kernels).reshape(case.batch, case.filters, *[1] * case.rank)
+    error = growth * norms + gamma(2, unit) * (np.abs(sums.reference) + sums.bias) + case.products * TINY[sums.working]
+    return sums.stored(error * 2 if sums.working == "float64" else error, case.dtype)
+
+
+def tf32_applies(sums: Sums, exact: bool) -> bool:
+    """Products of float32 that TF32 does not hold exactly."""
+    return sums.case.dtype == "float32" and not representable(sums.data, "tf32")
+
+
+def tf32_bound(sums: Sums) -> Reference:
+    """E of products rounded to 11 bits and summed in float32 (``Sums.summed``, v = 2^-11)."""
+    return direct(sums, "tf32")
+
+
+def narrow_applies(sums: Sums, exact: bool) -> bool:
+    """float16 and bfloat16, while the sum is so short that its bound still sees a lost product."""
+    kind = sums.case.dtype
+    return kind in ("float16", "bfloat16") and not exact and sums.case.products * UNIT[kind] <= NARROW_LIMIT
+
+
+def narrow_bound(sums: Sums) -> Reference:
+    """E = m·u·S + m·tiny of sums that are held in the narrow type itself, as some of TensorFlow's kernels do.
+
+    [Jeannerod and Rump, Improved error bounds for inner products in floating-point arithmetic, 2013, in any order]
+    """
+    kind, terms = sums.case.dtype, sums.case.products
+    return terms * UNIT[kind] * sums.magnitude + terms * TINY[kind]
+
+
+ALGORITHMS: dict[str, tuple[Callable[[Sums, bool], bool], Callable[[Sums], Reference]]] = {
+    "winograd-f2x3": (WINOGRAD_2.applies, WINOGRAD_2.bound),
+    "winograd-f4x3": (WINOGRAD_4.applies, WINOGRAD_4.bound),
+    "fft": (fft_applies, fft_bound),
+    "tf32": (tf32_applies, tf32_bound),
+    "narrow-sums": (narrow_applies, narrow_bound),
+}
+"""Name → where it could have been used, and its bound."""
+
+
+def algorithm(sums: Sums, output: NDArray[Any], exact: bool = False) -> str:
+    """The fast algorithm that explains an output, of those that could have been used; empty for none.
+
+    Of several the one whose bound is the tightest in the mean.
+    """
+    if output.shape != sums.reference.shape:
+        return ""
+    explaining: list[tuple[float, str]] = []
+    for name, (applies, bound) in ALGORITHMS.items():
+        if applies(sums, exact) and within(output, sums.reference, allowed := bound(sums)):
+            explaining.append((float(allowed.mean()), name))
+    return min(explaining, default=(0.0, ""))[1]
+
+
+def lower_precision(sums: Sums, output: NDArray[Any]) -> str:
+    """The precision below the case's own in which an output was computed, the highest that explains it; or empty."""
+    kinds = ("float32", "float16", "bfloat16")
+    lower = (kind for kind in kinds if UNIT[kind] > UNIT[sums.case.dtype])
+    return next((kind for kind in lower if within(output, sums.reference, direct(sums, kind))), "")
+
+
+def within(output: NDArray[Any], reference: Reference, bound: Reference | float) -> bool:
+    """Whether every element lies strictly within the bound; NaN never does."""
+    return output.shape == reference.shape and bool((np.abs(output - reference) < bound).all())
