@@ -30,7 +30,9 @@ Array = np.ndarray[Any, Any]
 
 RUNNERS = ("torch/explicit", "tensorflow/explicit", "onnxruntime/pads", "keras/zeropad")
 GOAL = 30_000
-SEEDS = 12
+SEEDS = 20
+LONG_SEEDS = 4
+"""Seeds of 512 channels, which take the most time."""
 KERAS_SEEDS = 3
 """Seeds of Keras, whose layers take ten times as long to make."""
 
@@ -55,7 +57,7 @@ def cases(seeds: int) -> Iterator[Case]:
     """Real-valued cases: every shape in every type, batch and number of channels."""
     for seed, dtype, batch, channels, shape in product(range(seeds), DTYPES, (1, 16), CHANNELS, SHAPES):
         rank, depthwise = len(shape["input"]), shape.get("groups") == "depthwise"
-        if rank == 3 and channels > LONGEST_3D:
+        if (rank == 3 and channels > LONGEST_3D) or (channels == max(CHANNELS) and seed >= LONG_SEEDS):
             continue
         fields: dict[str, Any] = {"padding": "same", "stride": (1,) * rank, "dilation": (1,) * rank, **shape}
         fields["groups"] = channels if depthwise else shape.get("groups", 1)

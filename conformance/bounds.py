@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil, log2, sqrt
-from typing import Any
+from math import ceil, log2, prod, sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,11 @@ class Sums:
     def magnitude(self) -> Reference:
         """S, the sums of magnitudes."""
         return convolve(self.case, self.data.map(np.abs), self.how)
+
+    @cached_property
+    def root(self) -> Reference:
+        """The root of the sum of squares, Σ(x·w)² + b²: what errors that are independent grow with."""
+        return np.sqrt(convolve(self.case, self.data.map(np.square), self.how))
 
     @cached_property
     def bias(self) -> Reference | float:
@@ -147,13 +152,20 @@ class Winograd:
         """
         case = sums.case
         inner = case.channels // case.groups
-        tiles = self.tiles(case, sums.data.map(np.abs), sums.how)
+        tiles = self.tiles(sums, np.abs)
         error = gamma(inner + self.roundings + case.bias, UNIT["float32"]) * (tiles + sums.bias)
         return sums.stored(error + case.products * TINY["float32"], case.dtype)
 
-    def tiles(self, case: Case, magnitudes: Data, how: Reading) -> Reference:
-        """|Aᵀ|[Σ_c (|G||g_c||Gᵀ|) ⊙ (|Bᵀ||d_c||B|)]|A| of every tile, put together to the output."""
-        whole: Reference = tiled(case, magnitudes, how, *(np.abs(np.array(part)) for part in (self.a, self.b, self.g)))
+    def typical(self, sums: Sums) -> Reference:
+        """u·√(N/12) times the root of the tiles of squares."""
+        roundings = sums.case.channels // sums.case.groups + self.roundings
+        return UNIT["float32"] * sqrt(roundings / 12) * np.sqrt(self.tiles(sums, np.square))
+
+    def tiles(self, sums: Sums, of: Callable[[Any], Any]) -> Reference:
+        """Aᵀ[Σ_c (G·g_c·Gᵀ) ⊙ (Bᵀ·d_c·B)]A with a function of every number in the data and in A, B and G."""
+        data = sums.data.map(lambda part: of(part.astype(np.float64)))
+        matrices = (of(np.array(part, np.float64)) for part in (self.a, self.b, self.g))
+        whole: Reference = tiled(sums.case, data, sums.how, *matrices)
         return whole
 
 
@@ -218,6 +230,31 @@ def fft_applies(sums: Sums, exact: bool) -> bool:
     return set(how.stride) == set(how.dilation) == {1} and sums.case.products > sums.case.channels // sums.case.groups
 
 
+def fft_stages(sums: Sums) -> int:
+    """k, where 2^k elements are enough for a transform of the whole padded image."""
+    reach = (max(axis.begin, 0) + axis.size + max(axis.end, 0) + axis.extent for axis in sums.how.axes(sums.case))
+    return sum(ceil(log2(length)) for length in reach)
+
+
+def fft_norms(sums: Sums) -> tuple[Reference, Reference]:
+    """‖x_c‖₂·‖w_c‖₂ summed over the channels, and the root of the sum of their squares."""
+    case = sums.case
+    images = sums.data.input.astype(np.float64).reshape(case.batch, case.groups, 1, -1, prod(case.input))
+    kernels = sums.data.weights.astype(np.float64).reshape(
+        case.groups, case.filters // case.groups, -1, prod(case.kernel)
+    )
+    norms = np.linalg.norm(images, axis=-1) * np.linalg.norm(kernels, axis=-1)
+    shape = (case.batch, case.filters, *[1] * case.rank)
+    return norms.sum(-1).reshape(shape), np.linalg.norm(norms, axis=-1).reshape(shape)
+
+
+def fft_typical(sums: Sums) -> Reference:
+    """u·√(k/2)·√(Σ_c ‖x_c‖²·‖w_c‖² / 2^k): the error of transforms is spread evenly over all elements."""
+    stages = fft_stages(sums)
+    spread = UNIT[sums.working] * sqrt(stages / 2 / 2**stages) * fft_norms(sums)[1]
+    return np.broadcast_to(spread, sums.reference.shape)
+
+
 def fft_bound(sums: Sums) -> Reference:
     """E = Σ_c ‖x_c‖₂·‖w_c‖₂·((1 + u)^(3k + C)·(1 + √5·u)^(3k + 1)·(1 + β)^(3k) - 1), the same for every element.
 
@@ -226,17 +263,10 @@ def fft_bound(sums: Sums) -> Reference:
     Rapid multiplication modulo the sum and difference of highly composite numbers, 2003, theorem 5.1, with the
     √5 of Brent, Percival and Zimmermann, Error bounds on complex floating-point multiplication, 2007]
     """
-    case, how, unit = sums.case, sums.how, UNIT[sums.working]
-    inner = case.channels // case.groups
-    stages = sum(ceil(log2(max(axis.begin, 0) + axis.size + max(axis.end, 0) + axis.extent)) for axis in how.axes(case))
-    growth = (1 + unit) ** (3 * stages + inner) * (1 + sqrt(5) * unit) ** (3 * stages + 1) * (1 + unit) ** (
-        3 * stages
-    ) - 1
-    images = np.linalg.norm(sums.data.input.astype(np.float64).reshape(case.batch, case.groups, inner, -1), axis=-1)
-    kernels = np.linalg.norm(
-        sums.data.weights.astype(np.float64).reshape(case.groups, -1, inner, np.prod(case.kernel)), axis=-1
-    )
-    norms = np.einsum("ngc,goc->ngo", images, kernels).reshape(case.batch, case.filters, *[1] * case.rank)
+    case, unit = sums.case, UNIT[sums.working]
+    stages, inner = fft_stages(sums), case.channels // case.groups
+    growth = (1 + unit) ** (6 * stages + inner) * (1 + sqrt(5) * unit) ** (3 * stages + 1) - 1
+    norms, _ = fft_norms(sums)
     error = growth * norms + gamma(2, unit) * (np.abs(sums.reference) + sums.bias) + case.products * TINY[sums.working]
     return sums.stored(error * 2 if sums.working == "float64" else error, case.dtype)
 
@@ -249,6 +279,11 @@ def tf32_applies(sums: Sums, exact: bool) -> bool:
 def tf32_bound(sums: Sums) -> Reference:
     """E of products rounded to 11 bits and summed in float32 (``Sums.summed``, v = 2^-11)."""
     return direct(sums, "tf32")
+
+
+def tf32_typical(sums: Sums) -> Reference:
+    """v·√(1/3) times the root of squares: two factors rounded."""
+    return UNIT["tf32"] * sqrt(1 / 3) * sums.root
 
 
 def narrow_applies(sums: Sums, exact: bool) -> bool:
@@ -266,28 +301,49 @@ def narrow_bound(sums: Sums) -> Reference:
     return terms * UNIT[kind] * sums.magnitude + terms * TINY[kind]
 
 
-ALGORITHMS: dict[str, tuple[Callable[[Sums, bool], bool], Callable[[Sums], Reference]]] = {
-    "winograd-f2x3": (WINOGRAD_2.applies, WINOGRAD_2.bound),
-    "winograd-f4x3": (WINOGRAD_4.applies, WINOGRAD_4.bound),
-    "fft": (fft_applies, fft_bound),
-    "tf32": (tf32_applies, tf32_bound),
-    "narrow-sums": (narrow_applies, narrow_bound),
+def narrow_typical(sums: Sums) -> Reference:
+    """u·√(m/12) times the root of squares."""
+    return UNIT[sums.case.dtype] * sqrt(sums.case.products / 12) * sums.root
+
+
+class Algorithm(NamedTuple):
+    """Where it could have been used, how far it may go, and how far it goes as a rule: independent roundings, each
+    uniform within the unit roundoff (u²/6 relative to what is rounded, half of it as partial sums are shorter).
+    """
+
+    applies: Callable[[Sums, bool], bool]
+    bound: Callable[[Sums], Reference]
+    typical: Callable[[Sums], Reference]
+
+
+ALGORITHMS = {
+    "winograd-f2x3": Algorithm(WINOGRAD_2.applies, WINOGRAD_2.bound, WINOGRAD_2.typical),
+    "winograd-f4x3": Algorithm(WINOGRAD_4.applies, WINOGRAD_4.bound, WINOGRAD_4.typical),
+    "fft": Algorithm(fft_applies, fft_bound, fft_typical),
+    "tf32": Algorithm(tf32_applies, tf32_bound, tf32_typical),
+    "narrow-sums": Algorithm(narrow_applies, narrow_bound, narrow_typical),
 }
-"""Name → where it could have been used, and its bound."""
 
 
 def algorithm(sums: Sums, output: NDArray[Any], exact: bool = False) -> str:
     """The fast algorithm that explains an output, of those that could have been used; empty for none.
 
-    Of several the one whose bound is the tightest in the mean.
+    A bound decides whether one does; of several, the one whose typical error is the nearest to the error found.
     """
     if output.shape != sums.reference.shape:
         return ""
-    explaining: list[tuple[float, str]] = []
-    for name, (applies, bound) in ALGORITHMS.items():
-        if applies(sums, exact) and within(output, sums.reference, allowed := bound(sums)):
-            explaining.append((float(allowed.mean()), name))
-    return min(explaining, default=(0.0, ""))[1]
+    found = rms(output - sums.reference)
+    distance = {
+        name: abs(log2(found / max(rms(one.typical(sums)), 1e-300)))
+        for name, one in ALGORITHMS.items()
+        if one.applies(sums, exact) and within(output, sums.reference, one.bound(sums))
+    }
+    return min(distance, key=distance.__getitem__, default="")
+
+
+def rms(values: NDArray[Any]) -> float:
+    """The root of the mean of squares."""
+    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def lower_precision(sums: Sums, output: NDArray[Any]) -> str:
