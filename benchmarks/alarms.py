@@ -109,6 +109,13 @@ def backwards(case: Case, data: Data) -> Array:
     return np.add.accumulate(products(case, data)[:, :, :, ::-1], axis=3)[:, :, :, -1]
 
 
+def stored_first(case: Case, data: Data) -> Array | None:
+    """Sums stored in a narrow type before the bias is added to them, as ``tf.nn.bias_add`` has it."""
+    if data.bias is None or case.dtype not in ("float16", "bfloat16"):
+        return None
+    return rounded(sequential(case, data), case.dtype).astype(np.float32)
+
+
 def tf32(case: Case, data: Data) -> Array | None:
     """Factors rounded to 11 bits, summed in float32."""
     if case.dtype != "float32":
@@ -168,6 +175,7 @@ def narrow(case: Case, data: Data) -> Array | None:
 EMULATIONS: dict[str, Compute] = {
     "sequential sums": sequential,
     "reversed sums": backwards,
+    "bias after storing": stored_first,
     "TF32": tf32,
     "FFT": fft,
     "Winograd F(2,3)": winograd(bounds.WINOGRAD_2),

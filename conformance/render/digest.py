@@ -17,6 +17,7 @@ from conformance.journal import Record, Run
 from conformance.render.plain import counted, one_line, printable
 
 UNATTRIBUTED = "unattributed"
+COMPUTED = "Computed otherwise than by a direct sum (accepted, and named)"
 MEANINGS = {**CAUSES, **ALGORITHMS}
 
 
@@ -251,7 +252,7 @@ def explain(result: Mapping[str, object]) -> str:
     if record["verdict"] == "match":
         reason = (record.get("expectation") or {}).get("reason", "")
         return one_line("matches" + computed(record) + (f", against what is expected: {reason}" if reason else ""))
-    parts = [record.get("evidence", "") + computed(record), differing(record)]
+    parts = [record.get("evidence", ""), computed(record).removeprefix(", "), differing(record)]
     return "; ".join(filter(None, map(one_line, parts))) or one_line(", ".join(record["causes"])) or record["outcome"]
 
 
