@@ -76,6 +76,35 @@ def test_an_algorithm_is_named_where_no_direct_sum_explains_its_output(name: str
     assert {verdict.algorithm for verdict in verdicts} | {""} == {named, ""}
 
 
+@pytest.mark.parametrize(
+    ("name", "emulation", "least"),
+    [
+        ("winograd-f2x3", "Winograd F(2,3)", 0.03),
+        ("winograd-f4x3", "Winograd F(4,3)", 0.01),
+        ("fft", "FFT", 0.01),
+        ("tf32", "TF32", 0.3),
+        ("narrow-sums", "narrow sums", 0.3),
+    ],
+)
+def test_an_algorithm_stays_within_its_bound_uses_a_share_of_it_and_errs_as_is_typical(
+    name: str, emulation: str, least: float
+) -> None:
+    one = bounds.ALGORITHMS[name]
+    dtype = "float16" if name == "narrow-sums" else "float32"
+    shares, typical = [], []
+    for case in SMALL:
+        sums = sums_of(case)
+        if case.dtype == dtype and one.applies(sums, False):
+            output = alarms.emulated(case, alarms.EMULATIONS[emulation])
+            assert output is not None
+            error = np.abs(output - sums.reference)
+            shares.append(float(np.max(error / one.bound(sums))))
+            typical.append(bounds.rms(error) / bounds.rms(one.typical(sums)))
+    assert least < max(shares) < 1
+    assert 0.5 < np.median(typical) < 2
+    assert 0.25 < min(typical) < max(typical) < 4
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("bias", [False, True])
 def test_a_direct_bound_ends_within_a_few_units_of_the_sum_of_magnitudes(dtype: str, bias: bool) -> None:
