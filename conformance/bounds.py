@@ -267,7 +267,9 @@ def fft_bound(sums: Sums) -> Reference:
     stages, inner = fft_stages(sums), case.channels // case.groups
     growth = (1 + unit) ** (6 * stages + inner) * (1 + sqrt(5) * unit) ** (3 * stages + 1) - 1
     norms, _ = fft_norms(sums)
-    error = growth * norms + gamma(2, unit) * (np.abs(sums.reference) + sums.bias) + case.products * TINY[sums.working]
+    error = growth * norms + case.products * TINY[sums.working]
+    if case.bias:
+        error = error + unit * (np.abs(sums.reference) + error)
     return sums.stored(error * 2 if sums.working == "float64" else error, case.dtype)
 
 

@@ -125,6 +125,16 @@ def test_a_lower_precision_is_rejected_and_named_precision(dtype: str, lower: st
     assert verdict.difference is not None
 
 
+def test_an_output_of_a_lower_type_is_held_to_what_that_type_can_do() -> None:
+    case = conv(dtype="float64", channels=16)
+    right, wrong = (
+        oracle.convolve(case, tensors(case), replace(oracle.reading(case, case.pads), flip=flip)).astype("float32")
+        for flip in (False, True)
+    )
+    assert verdict_of(case, right).causes == ("dtype",)
+    assert verdict_of(case, wrong).causes == ("kernel-flipped", "dtype")
+
+
 def test_half_precision_in_a_float32_job_is_not_taken_for_tf32_once_it_is_stored_so() -> None:
     case = conv(channels=16)
     sums = sums_of(case)

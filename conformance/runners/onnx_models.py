@@ -130,7 +130,8 @@ class Converter(Runner):
         else:
             model = single_node(part, case, weights)
         self.enter("convert")
-        return self.convert(model, **options)
+        layer = self.convert(model, **options)
+        return (lambda x: layer(x.astype(array_type(case.dtype)))) if case.dtype == "bfloat16" else layer
 
 
 def single_node(part: Any, case: Case, weights: Weights) -> Any:
@@ -138,7 +139,7 @@ def single_node(part: Any, case: Case, weights: Weights) -> Any:
     from onnx import helper, numpy_helper
 
     element = element_type(case.dtype)
-    kind = helper.tensor_dtype_to_np_dtype(element)
+    kind = array_type(case.dtype)
     parts = {"w": weights.kernel, "b": weights.bias}
     initializers = [
         numpy_helper.from_array(part.astype(kind), name) for name, part in parts.items() if part is not None
@@ -152,6 +153,13 @@ def single_node(part: Any, case: Case, weights: Weights) -> Any:
     )
     opset, ir_version = BFLOAT16_OPSET if case.dtype == "bfloat16" else (OPSET, IR_VERSION)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
+
+
+def array_type(dtype: str) -> Any:
+    """The numpy type that onnx has for an element type; that of bfloat16 comes from ml_dtypes."""
+    from onnx import helper
+
+    return helper.tensor_dtype_to_np_dtype(element_type(dtype))
 
 
 @cache
