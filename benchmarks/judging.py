@@ -118,7 +118,7 @@ def attributing(case: Case, output: Array, causes: tuple[str, ...] | None) -> fl
 
     def whole() -> None:
         where = difference(output, reference, bound)
-        verdict = attribute(truth, job, output, where)
+        verdict = attribute(truth, job, output, str(output.dtype), where)
         sample(output, reference, where)
         assert (verdict.causes == causes) if causes else "unattributed" not in verdict.causes, verdict
 

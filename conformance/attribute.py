@@ -16,20 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance import hypotheses
+from conformance.bounds import within
 from conformance.domain.geometry import Sizes, canonical
 from conformance.domain.records import Difference, Job, Spelling, Verdict
 from conformance.hypotheses import Hypothesis
 from conformance.oracle import Reading, Reference
-from conformance.truth import Truth, agrees
+from conformance.truth import Truth
 
 Array = NDArray[Any]
 
 
-def attribute(truth: Truth, job: Job, output: Array, where: Difference | None = None) -> Verdict:
-    """A mismatch with its causes; ``where`` is its first difference from the reference, if it is known."""
+def attribute(truth: Truth, job: Job, output: Array, dtype: str, where: Difference | None = None) -> Verdict:
+    """A mismatch of an output of some element type with its causes; ``where`` is its first difference, if known."""
     case = job.case
-    extra: tuple[str, ...] = () if output.dtype == case.dtype else ("dtype",)
-    remark = f"dtype {output.dtype} where {case.dtype} is asked for" if extra else ""
+    extra: tuple[str, ...] = () if dtype == case.dtype else ("dtype",)
+    remark = f"dtype {dtype} where {case.dtype} is asked for" if extra else ""
 
     def verdict(causes: tuple[str, ...], *evidence: str, **found: Any) -> Verdict:
         told = "; ".join(filter(None, (*evidence, remark)))
@@ -39,7 +40,7 @@ def attribute(truth: Truth, job: Job, output: Array, where: Difference | None = 
         return verdict(())
     if not np.all(np.isfinite(output)):
         return verdict(("non-finite",), f"{int(np.sum(~np.isfinite(output)))} of {output.size} are not finite")
-    if extra and agrees(output, *truth.answer(truth.asked)):
+    if extra and within(output, *truth.answer(truth.asked)):
         return verdict(())
     found: list[tuple[int, View, Hypothesis]] = []
     tried = 0

@@ -371,8 +371,6 @@ class _Entry:
                 raise self.error(f"{field}: an array of {size} bytes; allowed: up to 1 GiB ({ARRAY_LIMIT})", field)
 
     def check_data(self, case: Case) -> None:
-        if case.data == "normal" and case.dtype == "float16":
-            raise self.error("data: normal with dtype float16; allowed: lattice, or float32 and float64", "data")
         if isinstance(case.data, Written):
             for field, value, shape in (
                 ("input", case.data.input, case.input_shape),
@@ -398,7 +396,7 @@ class _Entry:
         """Data written out are exact while every sum of their products is (NUMERICS)."""
         largest = max(map(abs, _flat(data.input))) * max(map(abs, _flat(data.weights)), default=1)
         terms = case.products - case.bias
-        exact = 2**11 if case.dtype == "float16" else 2**24
+        exact = EXACT[case.dtype] if case.dtype in ("float16", "bfloat16") else 2**24
         if terms * largest + case.filters * case.bias > exact:
             raise self.error(f"data: sums up to {terms * largest}, not exact in {case.dtype}; allowed: {exact}", "data")
 

@@ -83,10 +83,12 @@ def result_record(judged: Judged) -> Record:
         "effective": verdict.effective,
         "seconds": round(outcome.seconds, 6),
     }
-    if verdict.kind == "match" and verdict.integral:
-        return record
+    if verdict.algorithm:
+        record["algorithm"] = verdict.algorithm
     if not verdict.integral:
         record["inexact"] = True
+    elif verdict.kind == "match" and not verdict.algorithm:
+        return record
     record["code"] = job.spelling.code
     for name in ("evidence", "alternatives", "tried", "fix", "sample"):
         if getattr(verdict, name):

@@ -1,8 +1,8 @@
 """What an outcome means: pure functions from arrays, a bound and a declared geometry to a verdict.
 
 Lattice data is exact, so an output is accepted iff every element is within 1/2 of the reference;
-real-valued data is accepted iff every element is within its forward-error bound. Neither has a
-tolerance to tune (NUMERICS.md).
+real-valued data is accepted iff every element is within its forward-error bound, or within that of
+a fast algorithm, which is then named. Neither has a tolerance to tune (``bounds``).
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance import hypotheses, oracle
+from conformance import bounds, hypotheses, oracle
 from conformance.attribute import attribute
+from conformance.bounds import within
 from conformance.domain.case import Case
 from conformance.domain.geometry import canonical, same_elements
 from conformance.domain.records import Difference, Job, Outcome, Verdict
-from conformance.domain.tensors import Streams, tensors
-from conformance.oracle import Reference
-from conformance.truth import Truth, agrees
+from conformance.domain.tensors import Streams, tensors, typed
+from conformance.oracle import Reading, Reference
+from conformance.truth import Truth
 
 Array = NDArray[Any]
 
@@ -44,7 +45,7 @@ class Judge:
     """Judges outcomes against references that it keeps for the cases at hand."""
 
     def __init__(self) -> None:
-        self._truths: OrderedDict[str, Truth] = OrderedDict()
+        self._truths: OrderedDict[tuple[str, str], Truth] = OrderedDict()
         self._attributed: dict[tuple[object, ...], Verdict] = {}
         self._streams = Streams()
 
@@ -54,53 +55,84 @@ class Judge:
             failure = outcome.failure
             assert failure is not None
             return Verdict(OUTCOME_VERDICTS[outcome.kind], message=failure.message)
-        truth = self._truth(job.case)
+        output, dtype = typed(outcome.output)
+        if dtype != job.case.dtype:  # its numbers are judged as what they say they are
+            return self._mismatch(self._truth(job.case, dtype), job, output, dtype)
+        truth = self._truth(job.case, job.precision)
         reference, bound = truth.answer(truth.asked)
-        output: Array = outcome.output
-        if output.dtype == job.case.dtype and agrees(output, reference, bound):
+        if within(output, reference, bound):
             integral = not truth.exact or bool((output == reference).all())
-            return Verdict("match", effective=truth.effective, integral=integral)
-        hazard = self._hazard(truth, job, output)
-        return hazard or self._mismatch(truth, job, output)
+            algorithm = "" if integral else bounds.algorithm(truth.sums(truth.asked), output, truth.exact)
+            return Verdict("match", effective=truth.effective, integral=integral, algorithm=algorithm)
+        return hazard(truth, job, output) or self._mismatch(truth, job, output, dtype)
 
-    def _truth(self, case: Case) -> Truth:
-        truth = self._truths.get(case.id)
+    def _truth(self, case: Case, precision: str) -> Truth:
+        truth = self._truths.get((case.id, precision))
         if truth is None:
-            truth = self._truths[case.id] = Truth(case, tensors(case, self._streams))
+            truth = self._truths[case.id, precision] = Truth(case, tensors(case, self._streams), precision)
             self._attributed.clear()
             if len(self._truths) > KEPT:
                 self._truths.popitem(last=False)
         return truth
 
-    @staticmethod
-    def _hazard(truth: Truth, job: Job, output: Array) -> Verdict | None:
-        """The verdict where the output is right for the pads that the variant declares."""
-        case, declared = job.case, job.spelling.pads
-        over = case.axes(declared)
-        if same_elements(over, case.asked) or output.dtype != case.dtype:
-            return None
-        how = oracle.reading(case, declared)
-        if any(axis.output < 1 for axis in over) or not truth.reproduces(how, output):
-            return None
-        return Verdict(
-            "hazard",
-            causes=(hypotheses.name_declared(case, declared),),
-            evidence=hypotheses.explain(case, truth.asked, how),
-            effective=canonical(over),
-            difference=difference(output, *truth.answer(truth.asked)),
-            tried=1,
-        )
-
-    def _mismatch(self, truth: Truth, job: Job, output: Array) -> Verdict:
-        """The verdict of a wrong output: its causes, how it differs, and the numbers around that."""
-        key = (job.case.id, job.spelling.pads, job.spelling.by_rule, output.dtype.str, output.shape, output.tobytes())
+    def _mismatch(self, truth: Truth, job: Job, output: Array, dtype: str) -> Verdict:
+        """The verdict of an output that no direct sum gives: a fast algorithm, or its causes and how it differs."""
+        job_key = (job.case.id, job.precision, job.spelling.pads, job.spelling.by_rule)
+        key = (*job_key, dtype, output.shape, output.tobytes())
         if key not in self._attributed:
             reference, bound = truth.answer(truth.asked)
             where = difference(output, reference, bound)
-            self._attributed[key] = replace(
-                attribute(truth, job, output, where), difference=where, sample=sample(output, reference, where)
-            )
+            found = attribute(truth, job, output, dtype, where)
+            if "unattributed" in found.causes:
+                found = computed_otherwise(truth, job, output, found)
+            if found.kind == "mismatch":
+                found = replace(found, difference=where, sample=sample(output, reference, where))
+            self._attributed[key] = found
         return self._attributed[key]
+
+
+def hazard(truth: Truth, job: Job, output: Array, algorithm: str = "") -> Verdict | None:
+    """The verdict where the output is right for the pads that the variant declares."""
+    how = declared(truth, job)
+    if how is None or not (algorithm or truth.reproduces(how, output)):
+        return None
+    return Verdict(
+        "hazard",
+        causes=(hypotheses.name_declared(job.case, how.pads),),
+        evidence=hypotheses.explain(job.case, truth.asked, how),
+        effective=canonical(how.axes(job.case)),
+        difference=difference(output, *truth.answer(truth.asked)),
+        tried=1,
+        algorithm=algorithm,
+    )
+
+
+def declared(truth: Truth, job: Job) -> Reading | None:
+    """The faithful reading of the pads that the variant declares; None where they are as asked for, or do not fit."""
+    case, pads = job.case, job.spelling.pads
+    over = case.axes(pads)
+    if same_elements(over, case.asked) or any(axis.output < 1 for axis in over):
+        return None
+    return oracle.reading(case, pads)
+
+
+def computed_otherwise(truth: Truth, job: Job, output: Array, found: Verdict) -> Verdict:
+    """What no other reading explains, by how it may have been computed: a fast algorithm, or a lower precision.
+
+    A wrong reading that a direct sum explains is the tighter finding, so it has been looked for before.
+    """
+    if not truth.exact and "dtype" not in found.causes:
+        if algorithm := bounds.algorithm(truth.sums(truth.asked), output):
+            return Verdict("match", effective=truth.effective, tried=found.tried, algorithm=algorithm)
+        how = declared(truth, job)
+        if how and (algorithm := bounds.algorithm(truth.sums(how), output)):
+            return hazard(truth, job, output, algorithm) or found
+    lower = bounds.lower_precision(truth.sums(truth.asked), output, truth.exact)
+    if not lower:
+        return found
+    causes = tuple("precision" if cause == "unattributed" else cause for cause in found.causes)
+    evidence = "; ".join((f"as if computed in {lower}", found.evidence))
+    return replace(found, causes=causes, evidence=evidence)
 
 
 def difference(output: Array, reference: Reference, bound: Reference | float) -> Difference | None:

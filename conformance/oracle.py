@@ -122,7 +122,7 @@ def pool(case: Case, data: Data, how: Reading) -> Reference:
     """
     over = how.axes(case)
     largest = case.op == "max_pool"
-    padded = _pad(data.input, over, how.fill if largest else 0.0)
+    padded = pad(data.input, over, how.fill if largest else 0.0)
     windows = _windows(padded, over, groups=case.channels)
     taps = tuple(range(2, 3 + case.rank))
     if largest:
@@ -179,7 +179,7 @@ def _sums(case: Case, data: Data, how: Reading) -> Reference:
     if how.flip:
         weights = weights[(slice(None), slice(None), *[slice(None, None, -1)] * case.rank)]
     over = how.axes(case)
-    padded = _pad(data.input, over)
+    padded = pad(data.input, over)
     batch, groups = len(padded), case.groups
     outputs = tuple(axis.output for axis in over)
     windows = _windows(padded, over, groups)
@@ -234,7 +234,7 @@ def _phased_sums(case: Case, data: Data, how: Reading) -> Reference:
     return picked
 
 
-def _pad(tensor: NDArray[np.generic], over: Sequence[AnyAxis], fill: float = 0.0) -> Reference:
+def pad(tensor: NDArray[np.generic], over: Sequence[AnyAxis], fill: float = 0.0) -> Reference:
     """The input in float64 inside padding, as far as any window reads; a negative begin pad crops."""
     need = [(axis.output - 1) * axis.stride + axis.extent for axis in over]
     padded = np.full((*tensor.shape[:2], *need), fill) if fill else np.zeros((*tensor.shape[:2], *need))
@@ -247,16 +247,3 @@ def _pad(tensor: NDArray[np.generic], over: Sequence[AnyAxis], fill: float = 0.0
         source.append(slice(crop, crop + count))
     padded[tuple(target)] = tensor[tuple(source)]
     return padded
-
-
-def error_bound(case: Case, data: Data, how: Reading, terms: int) -> Reference:
-    """Elementwise bound on the forward error of a correct output (NUMERICS: γ_m·S + m·tiny).
-
-    Holds for direct summation in any order, fused or not, in the case's dtype. A float64 output is
-    judged by a reference that errs as much, so its bound is doubled.
-    """
-    unit, tiny = {"float32": (2.0**-24, 2.0**-126), "float64": (2.0**-53, 2.0**-1022)}[case.dtype]
-    magnitude = convolve(case, data.map(np.abs), how)
-    gamma = terms * unit / (1 - terms * unit)
-    bound = gamma * magnitude + terms * tiny
-    return bound * 2 if case.dtype == "float64" else bound

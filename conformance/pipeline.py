@@ -27,6 +27,7 @@ from conformance import plan as planning
 from conformance import probe as probing
 from conformance.domain.case import Case
 from conformance.domain.records import Job, Judged, Outcome
+from conformance.domain.tensors import typed
 from conformance.errors import NothingSelectedError
 from conformance.execute.local import Deadlines, LocalEngine
 from conformance.expectations import Known
@@ -192,7 +193,10 @@ def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[
     for job in jobs:
         ended = [outcomes[probe.key] for probe in probes[job.key]]
         failed = next((outcome for outcome in ended if outcome.kind != "completed"), None)
-        yield job, failed or probing.conclude([probe.case for probe in probes[job.key]], [o.output for o in ended])
+        yield (
+            job,
+            failed or probing.conclude([probe.case for probe in probes[job.key]], [typed(o.output)[0] for o in ended]),
+        )
 
 
 def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:

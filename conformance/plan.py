@@ -133,7 +133,9 @@ def spelled(case: Case, name: str, runner: Runner) -> list[Job]:
     if case.op not in runner.ops:
         return []
     spellings = ((variant, write(case)) for variant, write in runner.variants.items())
-    return [Job(case, name, variant, spelling) for variant, spelling in spellings if spelling is not None]
+    return [
+        Job(case, name, variant, spelling, runner.precision) for variant, spelling in spellings if spelling is not None
+    ]
 
 
 def shard(jobs: Sequence[Job], index: int, count: int) -> list[Job]:

@@ -14,6 +14,7 @@ from conformance import hypotheses, oracle, probe
 from conformance.domain.case import Case
 from conformance.domain.geometry import Pads, canonical, same_elements
 from conformance.domain.records import Job, Judged, Outcome, Spelling, Verdict
+from conformance.domain.tensors import typed
 from conformance.oracle import Reading
 from conformance.probe import Found
 
@@ -109,7 +110,7 @@ def probed(
     job: Job, verdict: Verdict, outcome: Outcome, jobs: Sequence[Job], ended: Sequence[Outcome | None]
 ) -> Verdict:
     """A verdict with what its probe says: causes where all that differs has a name, else what differs."""
-    outputs = [one.output for one in ended if one is not None and one.kind == "completed"]
+    outputs = [typed(one.output)[0] for one in ended if one is not None and one.kind == "completed"]
     if not jobs or len(outputs) < len(jobs):
         return replace(verdict, evidence=f"{verdict.evidence}; no probe could be run")
     found = probe.conclude([one.case for one in jobs], outputs)

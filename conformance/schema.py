@@ -24,6 +24,7 @@ Pair = Annotated[list[Amount], Field(min_length=2, max_length=2)]
 PadPairs = Annotated[list[Pair], Field(min_length=1, max_length=3)]
 PaddingName = Literal["valid", "same", "same_lower", "causal", "fixed"]
 Padding = PaddingName | Amount | PadPairs
+Dtype = Literal["float32", "float64", "float16", "bfloat16"]
 Numbers = list[Any]
 Op = Literal["conv", "conv_transpose", "max_pool", "avg_pool"]
 AmountPerAxis = Amount | Annotated[list[Amount], Field(min_length=1, max_length=3)]
@@ -37,6 +38,7 @@ _PADDING = (
 )
 _OPS = ", ".join(get_args(Op))
 _AMOUNTS = "an integer from 0 up for every axis, or a list of one for each axis"
+_DTYPES = "float32, float64, float16 or bfloat16"
 _PER_AXIS = "an integer from 1 up for every axis, or a list of one for each axis"
 
 
@@ -83,9 +85,7 @@ class CaseFields(_Strict):
     output_shape: PerAxis = Field(UNSET, description=f"conv_transpose with same or same_lower: {_PER_AXIS}")
     ceil_mode: StrictBool = Field(UNSET, description="pools: true or false (default false)")
     count_include_pad: StrictBool = Field(UNSET, description="avg_pool: true or false (default false)")
-    dtype: Literal["float32", "float64", "float16"] = Field(
-        UNSET, description="float32, float64 or float16 (default float32)"
-    )
+    dtype: Dtype = Field(UNSET, description=f"{_DTYPES} (default float32)")
     data: Literal["lattice", "normal"] | WrittenFields = Field(
         UNSET, description="lattice, normal, or {input: …, weights: …} written out (default lattice)"
     )
@@ -120,9 +120,7 @@ class MatrixFields(_Strict):
     output_padding: list[AmountPerAxis] = Field(UNSET, min_length=1, description=f"a list, each {_AMOUNTS}")
     ceil_mode: list[StrictBool] = Field(UNSET, min_length=1, description="a list of true and false")
     count_include_pad: list[StrictBool] = Field(UNSET, min_length=1, description="a list of true and false")
-    dtype: list[Literal["float32", "float64", "float16"]] = Field(
-        UNSET, min_length=1, description="a list of float32, float64 and float16"
-    )
+    dtype: list[Dtype] = Field(UNSET, min_length=1, description=f"a list, each {_DTYPES}")
     data: list[Literal["lattice", "normal"]] = Field(UNSET, min_length=1, description="a list of lattice and normal")
     seed: list[Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]] = Field(
         UNSET, min_length=1, description="a list of integers from 0 up"
@@ -146,7 +144,7 @@ class ExcludeFields(_Strict):
     output_padding: AmountPerAxis = Field(UNSET, description=_AMOUNTS)
     ceil_mode: StrictBool = Field(UNSET, description="true or false")
     count_include_pad: StrictBool = Field(UNSET, description="true or false")
-    dtype: Literal["float32", "float64", "float16"] = Field(UNSET, description="float32, float64 or float16")
+    dtype: Dtype = Field(UNSET, description=_DTYPES)
     data: Literal["lattice", "normal"] = Field(UNSET, description="lattice or normal")
     seed: Amount = Field(UNSET, description="an integer from 0 up")
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conformance import oracle
+from conformance import bounds, oracle
+from conformance.bounds import Sums, within
 from conformance.domain.case import Case
 from conformance.domain.facts import length_fits_channels
 from conformance.domain.geometry import Pads, Sizes, canonical
@@ -37,8 +38,9 @@ A begin pad shows in the first windows, a size and an end pad in the last ones, 
 class Truth:
     """The exact answers of one case, each computed when it is first asked for."""
 
-    def __init__(self, case: Case, data: Data | None = None) -> None:
+    def __init__(self, case: Case, data: Data | None = None, precision: str = "") -> None:
         self.case = case
+        self.precision = precision
         self.data = tensors(case) if data is None else data
         self.exact = case.data != "normal"
         self._references: dict[Reading, tuple[Reference, Reference | float]] = {}
@@ -73,8 +75,14 @@ class Truth:
 
     def fresh(self, how: Reading) -> tuple[Reference, Reference | float]:
         """The same, computed anew and not kept."""
-        output = oracle.compute(self.case, self.data, how)
-        return output, 0.5 if self.exact else oracle.error_bound(self.case, self.data, how, self.case.products)
+        reference = oracle.compute(self.case, self.data, how)
+        if self.exact:
+            return reference, bounds.LATTICE
+        return reference, bounds.direct(Sums(self.case, self.data, how, reference), self.precision)
+
+    def sums(self, how: Reading) -> Sums:
+        """A reading's answer with what the bounds of fast algorithms and lower precisions are made of."""
+        return Sums(self.case, self.data, how, self.answer(how)[0])
 
     @cached_property
     def first_channel(self) -> Truth:
@@ -84,7 +92,7 @@ class Truth:
         small = replace(case, batch=1, channels=inner, filters=1, groups=1)
         bias = None if data.bias is None else data.bias[:1]
         weights = data.weights[:inner, :1] if case.transposed else data.weights[:1]
-        return Truth(small, Data(data.input[:1, :inner], weights, bias))
+        return Truth(small, Data(data.input[:1, :inner], weights, bias), self.precision)
 
     def dense(self, how: Reading, low: Sizes, counts: Sizes) -> tuple[Reference, Reference | float]:
         """The windows of a reading at stride 1: ``counts`` of them, the first one at the input index ``low``."""
@@ -105,7 +113,7 @@ class Truth:
         if how.bias_last and self.data.bias is not None:
             bias = np.zeros(counts[-1])
             bias[picked[-1]] = self.data.bias[list(block[-1])]
-            truth = Truth(self.case, self.data._replace(bias=bias))
+            truth = Truth(self.case, self.data._replace(bias=bias), self.precision)
         values, bound = truth.dense(how, low, counts)
         places: tuple[Any, ...] = (..., *np.ix_(*picked))
         return values[places], bound[places] if isinstance(bound, np.ndarray) else bound
@@ -120,15 +128,15 @@ class Truth:
         if output.shape != how.output_shape(self.case):
             return False
         if self.case.op != "conv" and not how.bias_last and self.case.filters > 1:
-            if not agrees(output[:1, :1], *self.first_channel.fresh(replace(how, interleave=False))):
+            if not within(output[:1, :1], *self.first_channel.fresh(replace(how, interleave=False))):
                 return False
         elif output.size * self.case.products >= LARGE:
             blocks = list(product(*map(_samples, sizes)))
             if suspect is not None:
                 blocks.insert(0, tuple(_block(place, size) for place, size in zip(suspect[2:], sizes, strict=True)))
-            if not all(agrees(output[_slices(block)], *self.part(how, block)) for block in blocks):
+            if not all(within(output[_slices(block)], *self.part(how, block)) for block in blocks):
                 return False
-        return self.huge or agrees(output, *self.fresh(how))
+        return self.huge or within(output, *self.fresh(how))
 
     def relaid(self) -> Truth | None:
         """The case of whoever takes channels-last data for channels first; None where that has no meaning."""
@@ -137,12 +145,7 @@ class Truth:
         if case.op != "conv" or not length_fits_channels(size, inner, case.filters):
             return None
         taken = replace(case, input=(*case.input[1:], case.channels), channels=size, groups=size // inner)
-        return Truth(taken, data._replace(input=np.moveaxis(data.input, 1, -1)))
-
-
-def agrees(output: Array, reference: Reference, bound: Reference | float) -> bool:
-    """Whether every element lies strictly within the bound; NaN never does."""
-    return output.shape == reference.shape and bool((np.abs(output - reference) < bound).all())
+        return Truth(taken, data._replace(input=np.moveaxis(data.input, 1, -1)), self.precision)
 
 
 def _samples(size: int) -> list[range]:

@@ -82,7 +82,7 @@ FIELDS = {
     "pads-of-another-rank": ("padding: [[0, 1], [0, 1]]", "4:14", "pads for 2 axes … the input's 1 axes"),
     "three-pads-for-an-axis": ("padding: [[0, 1, 2]]", "4:15", "padding: [0, 1, 2] … [begin, end]"),
     "causal-of-rank-2": ("padding: causal; input: [6, 6]", "4:14", "causal with rank 2 … rank 1"),
-    "unknown-dtype": ("dtype: bfloat16", "4:12", "dtype: 'bfloat16' … float32, float64 or float16"),
+    "unknown-dtype": ("dtype: tf32", "4:12", "dtype: 'tf32' … float32, float64, float16 or bfloat16"),
     "unknown-op": ("op: max_pool", "4:9", "op: 'max_pool' … conv"),
     "bad-tag": ("tags: [ok, Not]", "4:16", "tags: 'Not' … a-z"),
     "unquoted-version": ("since: 1.0", "4:12", 'since: 1.0 … in quotes: "1.0"'),
@@ -117,8 +117,8 @@ FIELDS = {
         "4:11",
         "exact",
     ),
-    "float16-normal": ("data: normal; dtype: float16", "4:11", "data: normal with dtype float16 … lattice"),
     "inexact-lattice": ("kernel: 3; channels: 700; dtype: float16", "4:13", "2100 products … float16 … up to 2048"),
+    "inexact-bfloat16": ("kernel: 3; channels: 86; dtype: bfloat16", "4:13", "258 products … bfloat16 … up to 256"),
     "matrix-of-more-than-100000": (
         "name: '{seed}-{batch}'; matrix: {seed: [" + "1," * 400 + "], batch: [" + "1," * 251 + "]}",
         "5:13",

@@ -190,7 +190,7 @@ def test_real_numbers_are_right_within_their_bound_and_wrong_beyond_it() -> None
 
 def test_the_difference_of_real_numbers_is_where_the_bound_is_broken() -> None:
     output = output_of(REAL)
-    output[0, 1, 2, 3] += 0.25
+    output[0, 1, 2, 3] += 2.5
     verdict = verdict_of(REAL, output)
     assert verdict.causes == ("unattributed",)
     assert verdict.difference is not None

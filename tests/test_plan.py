@@ -59,6 +59,14 @@ def test_a_job_has_the_spelling_of_its_variant() -> None:
     ]
 
 
+def test_a_job_has_the_precision_that_its_runner_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+    selection = select_runners([FAKES + "Right"])
+    (chosen,) = selection.runners.values()
+    assert {job.precision for job in plan.plan([conv("one")], selection)} == {""}
+    monkeypatch.setattr(chosen.runner, "precision", "tf32", raising=False)
+    assert {job.precision for job in plan.plan([conv("one")], selection)} == {"tf32"}
+
+
 def test_a_shuffled_plan_has_the_same_jobs_in_another_order_a_cases_variants_together() -> None:
     selection = select_runners([FAKES + "Right", "torch"])
     packaged = cases.load()[:80]

@@ -16,12 +16,12 @@ OPS = ("conv", "conv_transpose", "max_pool", "avg_pool")
 PADDING_RULES = ("valid", "same", "same_lower", "causal", "fixed")
 """The paddings that a case can name; numbers are the other way to write one."""
 
-DTYPES = ("float32", "float64", "float16")
+DTYPES = ("float32", "float64", "float16", "bfloat16")
 
-EXACT = {"float32": 2**16, "float64": 2**16, "float16": 2**11}
-"""Largest n·X·W of a lattice case: every partial sum is exact, Winograd's and float16 output included."""
+EXACT = {"float32": 2**16, "float64": 2**16, "float16": 2**11, "bfloat16": 2**8}
+"""Largest n·X·W of a lattice case: every partial sum is exact, Winograd's and a narrow output included."""
 
-INTEGERS = {"float32": 2**24, "float64": 2**53, "float16": 2**11}
+INTEGERS = {"float32": 2**24, "float64": 2**53, "float16": 2**11, "bfloat16": 2**8}
 """The integers up to which an element type holds each one."""
 
 Padding = Union[str, Pads]

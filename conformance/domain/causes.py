@@ -36,3 +36,12 @@ CAUSES = {
     "non-finite": "NaN or infinity",
     "unattributed": "no hypothesis reproduces the output",
 }
+
+ALGORITHMS = {
+    "winograd-f2x3": "Winograd's F(2x2, 3x3)",
+    "winograd-f4x3": "Winograd's F(4x4, 3x3)",
+    "fft": "products of Fourier transforms",
+    "tf32": "factors rounded to TF32, 11 bits",
+    "narrow-sums": "sums held in float16 or bfloat16 itself",
+}
+"""The algorithms that an accepted output is told by, where no direct sum in its precision gives it."""

@@ -39,12 +39,13 @@ class Spelling:
 
 @dataclass(frozen=True)
 class Job:
-    """One case in one variant of one runner."""
+    """One case in one variant of one runner; ``precision`` is what the runner declares, empty for the case's dtype."""
 
     case: Case
     runner: str
     variant: str
     spelling: Spelling
+    precision: str = ""
 
     @property
     def key(self) -> Tuple[str, str, str]:
@@ -91,7 +92,8 @@ class Verdict:
     ``effective`` is the canonical geometry found, None where it is not known; ``alternatives`` are
     other sets of causes that reproduce the output as well; ``sample`` holds the numbers around the
     first difference; ``tried`` counts the hypotheses that were run; ``fix`` is a variant of the same
-    runner, and what it writes, that was run and is right.
+    runner, and what it writes, that was run and is right; ``algorithm`` is the fast one whose bound
+    explains an accepted output that no direct sum gives.
     """
 
     kind: str
@@ -105,6 +107,7 @@ class Verdict:
     fix: Optional[Dict[str, str]] = None
     message: str = ""
     integral: bool = True
+    algorithm: str = ""
 
 
 @dataclass(frozen=True)

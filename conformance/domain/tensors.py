@@ -24,10 +24,12 @@ LATTICE_LIMIT = 8
 
 DRAWS = 64
 """Draws of weights and bias at most; another one only where a kernel reads the same backwards, or the like."""
+BFLOAT16 = np.dtype([("bfloat16", "<u2")])
+"""The element type of a bfloat16 output, for which numpy has none: the upper half of a float32."""
 
 
 class Data(NamedTuple):
-    """The tensors of a case, C-contiguous, channels first, in the case's dtype."""
+    """The tensors of a case, C-contiguous, channels first, in the case's dtype (bfloat16 as float32)."""
 
     input: Array
     weights: Array
@@ -36,6 +38,33 @@ class Data(NamedTuple):
     def map(self, function: Callable[[Array], Array]) -> Data:
         """The tensors that a function makes of these."""
         return Data(function(self.input), function(self.weights), None if self.bias is None else function(self.bias))
+
+
+def element(name: str) -> np.dtype[Any]:
+    """The element type of an output that a worker names."""
+    return BFLOAT16 if name == "bfloat16" else np.dtype(name)
+
+
+def held(dtype: str) -> str:
+    """The numpy type that holds a case's numbers: bfloat16 lies in float32."""
+    return "float32" if dtype == "bfloat16" else dtype
+
+
+def rounded(values: Array, dtype: str) -> Array:
+    """Values rounded to an element type, to the nearest and ties to even; bfloat16 as float32."""
+    kept = np.ascontiguousarray(values, held(dtype))
+    if dtype != "bfloat16":
+        return kept
+    bits = kept.view(np.uint32)
+    upper = (bits + (np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))) & np.uint32(0xFFFF0000)
+    return upper.view(np.float32)
+
+
+def typed(array: Array) -> Tuple[Array, str]:
+    """An output as numbers, and the name of its element type."""
+    if array.dtype == BFLOAT16:
+        return (array["bfloat16"].astype(np.uint32) << np.uint32(16)).view(np.float32), "bfloat16"
+    return array, str(array.dtype)
 
 
 def lattice_limits(terms: int, dtype: str) -> Optional[Tuple[int, int]]:
@@ -79,7 +108,7 @@ def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
 
     ``lattice``: integers, none of them zero, so that padding never looks like an element; for a max
     pool negative ones, distinct within a channel; for an average pool multiples of every divisor.
-    ``normal``: a sum of twelve uniforms, mean 0 and variance 1.
+    ``normal``: a sum of twelve uniforms, mean 0 and variance 1, rounded to the dtype.
     """
     bias_shape = (case.filters,) if case.bias else None
     if isinstance(case.data, Written):
@@ -94,17 +123,17 @@ def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
         limits = lattice_limits(case.products, case.dtype)
         if limits is None:
             raise ValueError(f"{case.id}: {case.products} products are not exact in {case.dtype}")
-        draw = streams.lattice if streams else _lattice
+        draw, dtype = streams.lattice if streams else _lattice, held(case.dtype)
 
         def telling(role: str, shape: Sizes, hides: Callable[[Array], bool]) -> Array:
             for number in range(DRAWS):
-                drawn = draw(f"{role}{number or ''}", case.seed, shape, limits[1], case.dtype)
+                drawn = draw(f"{role}{number or ''}", case.seed, shape, limits[1], dtype)
                 if not hides(drawn):
                     break
             return drawn
 
         return Data(
-            draw("input", case.seed, case.input_shape, limits[0], case.dtype),
+            draw("input", case.seed, case.input_shape, limits[0], dtype),
             telling("weights", case.weight_shape, _reads_the_same),
             telling("bias", bias_shape, _all_alike) if bias_shape else None,
         )
@@ -114,7 +143,7 @@ def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
             _normal("weights", case.seed, case.weight_shape),
             _normal("bias", case.seed, bias_shape) if bias_shape else None,
         )
-    return made.map(lambda part: np.ascontiguousarray(part, case.dtype))
+    return made.map(lambda part: rounded(part, case.dtype))
 
 
 def _hashes(stream: str, seed: int, count: int) -> NDArray[np.uint64]:

@@ -13,6 +13,7 @@ from itertools import groupby
 import numpy as np
 
 from conformance.domain.records import Failure, Job, Outcome
+from conformance.domain.tensors import element
 from conformance.execute.process import WorkerProcess
 from conformance.runners.contract import Runner
 from conformance.runners.protocol import GarbageError
@@ -212,7 +213,7 @@ class LocalEngine:
         """A worker's answer as an outcome; ``ValueError`` where its parts do not fit together."""
         seconds = float(message["seconds"])  # type: ignore[arg-type]
         if message["kind"] == "output":
-            array = np.frombuffer(payload, np.dtype(str(message["dtype"]))).reshape(message["shape"])  # type: ignore[call-overload]
+            array = np.frombuffer(payload, element(str(message["dtype"]))).reshape(message["shape"])  # type: ignore[call-overload]
             return Outcome("completed", array, seconds=seconds)
         failure = Failure(
             message=str(message["message"]),

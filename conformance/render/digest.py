@@ -11,12 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from conformance.domain.causes import CAUSES
+from conformance.domain.causes import ALGORITHMS, CAUSES
 from conformance.domain.records import FAILURES, GATES, HOLDING, VERDICTS
 from conformance.journal import Record, Run
 from conformance.render.plain import counted, one_line, printable
 
 UNATTRIBUTED = "unattributed"
+COMPUTED = "Computed otherwise than by a direct sum (accepted, and named)"
+MEANINGS = {**CAUSES, **ALGORITHMS}
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class Job:
     def causes(self) -> tuple[str, ...]:
         """The named reasons of a wrong answer or a hazard."""
         return tuple(map(printable, self.result["causes"]))
+
+    @property
+    def algorithm(self) -> str:
+        """The fast algorithm that explains it, or ``precision`` where sums of integers are not and none does."""
+        return printable(self.result.get("algorithm") or ("precision" if self.result.get("inexact") else ""))
 
     @property
     def holds(self) -> bool:
@@ -130,6 +137,7 @@ class Digest:
     defects: tuple[Cause, ...]
     hazards: tuple[Cause, ...]
     refusals: tuple[Cause, ...]
+    algorithms: tuple[Cause, ...]
     unattributed: int
     worst: tuple[Job, ...]
     findings: tuple[Finding, ...]
@@ -204,6 +212,7 @@ def digest(run: Run) -> Digest:
         defects=_ranked((job, cause) for job in worst if job.verdict == "mismatch" for cause in job.causes),
         hazards=_ranked((job, cause) for job in worst if job.verdict == "hazard" for cause in job.causes),
         refusals=_refusals(worst),
+        algorithms=_ranked((job, job.algorithm) for job in worst if job.algorithm),
         unattributed=sum(UNATTRIBUTED in job.causes for job in worst),
         worst=worst,
         findings=tuple(_findings(worst)),
@@ -215,7 +224,8 @@ def digest(run: Run) -> Digest:
 
 def plain_match(result: Mapping[str, object]) -> bool:
     """Whether there is nothing to say of a job: a match that the gate accepts, exact where it can be."""
-    return result["verdict"] == "match" and result["gate"] == "ok" and not result.get("inexact")
+    remarked = result.get("inexact") or result.get("algorithm")
+    return result["verdict"] == "match" and result["gate"] == "ok" and not remarked
 
 
 def importance(job: Job) -> tuple[int, bool, int]:
@@ -241,10 +251,18 @@ def explain(result: Mapping[str, object]) -> str:
         return one_line(words, 180) + stage
     if record["verdict"] == "match":
         reason = (record.get("expectation") or {}).get("reason", "")
-        inexact = ", though sums of integers are not integers" if record.get("inexact") else ""
-        return one_line(f"matches{inexact}" + (f", against what is expected: {reason}" if reason else ""))
-    parts = [record.get("evidence", ""), differing(record)]
+        return one_line("matches" + computed(record) + (f", against what is expected: {reason}" if reason else ""))
+    parts = [record.get("evidence", ""), computed(record).removeprefix(", "), differing(record)]
     return "; ".join(filter(None, map(one_line, parts))) or one_line(", ".join(record["causes"])) or record["outcome"]
+
+
+def computed(record: Record) -> str:
+    """The remark on how an accepted output was computed, where no direct sum in its precision gives it."""
+    algorithm = record.get("algorithm", "")
+    if record.get("inexact"):
+        within = f"within the bound of {algorithm}" if algorithm else "by no algorithm that is known (precision)"
+        return f", though sums of integers are not integers: {within}"
+    return f", outside the bound of a direct sum and within that of {algorithm}" if algorithm else ""
 
 
 def differing(result: Mapping[str, object]) -> str:
@@ -280,7 +298,7 @@ def _ranked(touched: Iterable[tuple[Job, str]]) -> tuple[Cause, ...]:
     jobs: dict[str, list[Job]] = {}
     for job, name in touched:
         jobs.setdefault(name, []).append(job)
-    return tuple(sorted((_cause(name, CAUSES.get(name, ""), found) for name, found in jobs.items()), key=_rank))
+    return tuple(sorted((_cause(name, MEANINGS.get(name, ""), found) for name, found in jobs.items()), key=_rank))
 
 
 def _rank(cause: Cause) -> tuple[int, int, str, str]:

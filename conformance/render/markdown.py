@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from conformance.domain.records import VERDICTS
 from conformance.journal import Run
-from conformance.render.digest import Cause, Digest, Runner
+from conformance.render.digest import COMPUTED, Cause, Digest, Runner
 from conformance.render.plain import counted, one_line
 
 MOST = 30
@@ -19,7 +19,8 @@ def render(run: Run, found: Digest) -> str:
     """The summary as Markdown; all text from outside is escaped."""
     lines = ["# Padding conformance", "", f"**{found.sentence}**", "", f"{found.gate_line}.", ""]
     lines += [*verdicts(found), *causes("Defects by cause", found.defects), *causes("Hazards by cause", found.hazards)]
-    lines += [*causes("No answer", found.refusals), *failing(found), *stale(found)]
+    lines += [*causes("No answer", found.refusals), *causes(COMPUTED, found.algorithms)]
+    lines += [*failing(found), *stale(found)]
     missing = (f"- {escape(name)} is not installed: {code(command)}" for name, command in found.missing.items())
     lines += [*missing, ""] if found.missing else []
     lines.append("Versions: " + escape("; ".join(map(versions, found.runners)), 2000))

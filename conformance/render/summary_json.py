@@ -37,6 +37,7 @@ def summary(run: Run, found: Digest) -> Record:
         "defects": _causes(found.defects),
         "hazards": _causes(found.hazards),
         "refusals": _causes(found.refusals, "verdict", "message"),
+        "algorithms": _causes(found.algorithms),
         "runners": {
             runner.name: {
                 "packages": dict(runner.packages),

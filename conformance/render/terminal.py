@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance.journal import Run
-from conformance.render.digest import Cause, Digest, Finding, digest
+from conformance.render.digest import COMPUTED, Cause, Digest, Finding, digest
 from conformance.render.plain import counted, one_line, printable
 
 WORST = 10
@@ -48,6 +48,7 @@ def summarise(console: Console, found: Digest, report: Path | None = None) -> No
         console.print(Text(f"  {counted(found.unattributed, 'job')} unattributed", "dim"))
     _causes(console, "Hazards by cause (what people write by habit, no defects)", found.hazards)
     _causes(console, "No answer", found.refusals)
+    _causes(console, COMPUTED, found.algorithms)
     _worst(console, found.findings)
     _breaking(console, found)
     _stale(console, found)

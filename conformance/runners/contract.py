@@ -57,6 +57,8 @@ class Runner:
     environ: Mapping[str, str] = {}
     """Environment variables of this runner's worker, and of no other."""
     refusals: Tuple[Refusal, ...] = ()
+    precision: str = ""
+    """What it computes in, where that is below a case's dtype: ``tf32``, ``float32``, ``float16`` or ``bfloat16``."""
     control: str = ""
     """Why this is a negative control (wrong on purpose), where it is one."""
     preamble: str = ""

@@ -23,6 +23,9 @@ OPSET = 17
 
 IR_VERSION = 8
 
+BFLOAT16_OPSET = 22, 10
+"""The opset whose ``Conv`` has bfloat16, and the IR version that goes with it."""
+
 AUTO_PAD = {"same": "SAME_UPPER", "same_lower": "SAME_LOWER", "valid": "VALID"}
 
 
@@ -127,17 +130,20 @@ class Converter(Runner):
         else:
             model = single_node(part, case, weights)
         self.enter("convert")
-        return self.convert(model, **options)
+        layer = self.convert(model, **options)
+        return (lambda x: layer(x.astype(array_type(case.dtype)))) if case.dtype == "bfloat16" else layer
 
 
 def single_node(part: Any, case: Case, weights: Weights) -> Any:
     """An ONNX model of one node, its weights as initialisers, with static shapes."""
     from onnx import helper, numpy_helper
 
-    initializers = [numpy_helper.from_array(weights.kernel, "w")]
-    if weights.bias is not None:
-        initializers.append(numpy_helper.from_array(weights.bias, "b"))
     element = element_type(case.dtype)
+    kind = array_type(case.dtype)
+    parts = {"w": weights.kernel, "b": weights.bias}
+    initializers = [
+        numpy_helper.from_array(part.astype(kind), name) for name, part in parts.items() if part is not None
+    ]
     graph = helper.make_graph(
         [part],
         "case",
@@ -145,17 +151,24 @@ def single_node(part: Any, case: Case, weights: Weights) -> Any:
         [helper.make_tensor_value_info("y", element, (case.batch, case.filters, *case.output(case.pads)))],
         initializers,
     )
-    opsets = [helper.make_opsetid("", OPSET)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+    opset, ir_version = BFLOAT16_OPSET if case.dtype == "bfloat16" else (OPSET, IR_VERSION)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
+
+
+def array_type(dtype: str) -> Any:
+    """The numpy type that onnx has for an element type; that of bfloat16 comes from ml_dtypes."""
+    from onnx import helper
+
+    return helper.tensor_dtype_to_np_dtype(element_type(dtype))
 
 
 @cache
 def element_type(dtype: str) -> int:
     """ONNX's number of an element type."""
-    import numpy
-    from onnx import helper
+    from onnx import TensorProto
 
-    return int(helper.np_dtype_to_tensor_dtype(numpy.dtype(dtype)))
+    names = {"float32": "FLOAT", "float64": "DOUBLE"}
+    return int(TensorProto.DataType.Value(names.get(dtype, dtype.upper())))
 
 
 def export(torch: Any, network: Any, case: Case, weights: Weights, dynamo: bool) -> Any:
@@ -163,9 +176,10 @@ def export(torch: Any, network: Any, case: Case, weights: Weights, dynamo: bool)
     import onnx
 
     layer = network[-1] if isinstance(network, torch.nn.Sequential) else network
-    layer.weight = torch.nn.Parameter(torch.from_numpy(weights.kernel))
+    kind = getattr(torch, case.dtype)
+    layer.weight = torch.nn.Parameter(torch.from_numpy(weights.kernel).to(kind))
     if weights.bias is not None:
-        layer.bias = torch.nn.Parameter(torch.from_numpy(weights.bias))
+        layer.bias = torch.nn.Parameter(torch.from_numpy(weights.bias).to(kind))
     network.eval()
     x = torch.zeros(case.input_shape, dtype=layer.weight.dtype)
     names: Dict[str, Any] = {"input_names": ["x"], "output_names": ["y"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 from conformance.domain.case import Case
@@ -134,7 +135,7 @@ class TensorFlow(Runner):
 
     def build(self, case: Case, variant: str, weights: Weights) -> Layer:
         """The function of ``x`` that the spelling writes, between the two layouts."""
-        constant = self.tf.constant
+        constant = partial(self.tf.constant, dtype=case.dtype)
         function = self.evaluate(self.spell(case, variant).code, "x, filters, bias")
         kernel = weights.kernel
         filters = constant(filters_by_channel(kernel, case.channels) if separate(case) else filters_last(kernel))

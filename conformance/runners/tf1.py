@@ -54,11 +54,16 @@ def applies(case: Case) -> bool:
     return case.rank == 2 and case.groups == 1
 
 
+def by_machine(case: Case, data_format: str) -> bool:
+    """Whether the CPU decides if there is a kernel: channels first is oneDNN's, whose narrow types are not on each."""
+    return data_format == "channels_first" and case.dtype in ("float16", "bfloat16")
+
+
 def same(data_format: str) -> Write:
     """``tf.layers.conv2d(padding="same")`` in one data format."""
 
     def write(case: Case) -> Optional[Spelling]:
-        if not applies(case) or not same_by_habit(case):
+        if not applies(case) or not same_by_habit(case) or by_machine(case, data_format):
             return None
         code = layer_call("tf.compat.v1.layers.conv2d", case, data_format, "same")
         return Spelling(case.pads_by("same"), code, by_rule=True)
@@ -71,6 +76,8 @@ def fixed(data_format: str) -> Write:
 
     def write(case: Case) -> Optional[Spelling]:
         if not applies(case) or case.padding not in ("fixed", "same") or set(case.dilation) != {1}:
+            return None
+        if by_machine(case, data_format):
             return None
         pads = case.pads_by("fixed" if max(case.stride) > 1 else "same")
         return Spelling(pads, layer_call("conv2d_fixed_padding", case, data_format, None))

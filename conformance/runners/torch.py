@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from conformance.domain.case import Case
 from conformance.domain.geometry import Pads
@@ -71,12 +71,24 @@ class Torch(Runner):
 
     def build(self, case: Case, variant: str, weights: Weights) -> Layer:
         """The function of ``x`` that the spelling writes."""
-        from_numpy = self.torch.from_numpy
         function = self.evaluate(self.spell(case, variant).code, "x, weight, bias")
-        weight = from_numpy(weights.kernel)
-        bias = None if weights.bias is None else from_numpy(weights.bias)
+        weight = self.tensor(weights.kernel, case)
+        bias = None if weights.bias is None else self.tensor(weights.bias, case)
 
         def layer(x: Array) -> Array:
-            return function(from_numpy(x), weight, bias).numpy()  # type: ignore[no-any-return]
+            return self.array(function(self.tensor(x, case), weight, bias))
 
         return layer
+
+    def tensor(self, array: Array, case: Case) -> Any:
+        """An array as a tensor of the case's dtype."""
+        made = self.torch.from_numpy(array)
+        return made.bfloat16() if case.dtype == "bfloat16" else made
+
+    def array(self, tensor: Any) -> Array:
+        """A tensor as an array; numpy has no bfloat16, so that one goes over as its bits."""
+        from conformance.domain.tensors import BFLOAT16
+
+        narrow = tensor.dtype == self.torch.bfloat16
+        result: Array = tensor.view(self.torch.int16).numpy().view(BFLOAT16) if narrow else tensor.numpy()
+        return result

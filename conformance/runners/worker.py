@@ -77,6 +77,8 @@ class Worker:
         """Run one job and send its output, or the exception that it ended with."""
         import numpy as np
 
+        from conformance.domain.tensors import BFLOAT16
+
         self.sequence = sequence
         started = time.perf_counter()
         self.enter("build")
@@ -87,7 +89,9 @@ class Worker:
             output = np.ascontiguousarray(layer(data.input))
             if output.dtype.hasobject:
                 raise TypeError(f"the output is an array of Python objects ({output.dtype})")
-            message: Dict[str, Any] = {"kind": "output", "dtype": output.dtype.str, "shape": output.shape}
+            narrow = output.dtype == BFLOAT16 or output.dtype.name == "bfloat16"  # the name of ml_dtypes' type
+            name = "bfloat16" if narrow else output.dtype.str
+            message: Dict[str, Any] = {"kind": "output", "dtype": name, "shape": output.shape}
             payload = output.tobytes()
         except Exception as error:
             message, payload = {"kind": "raised", **describe(error, runner, self.stage)}, b""

@@ -138,4 +138,4 @@ def test_sizes_and_paddings_as_a_name_spells_them() -> None:
 
 
 def test_element_types() -> None:
-    assert set(DTYPES) == {"float32", "float64", "float16"}
+    assert set(DTYPES) == {"float32", "float64", "float16", "bfloat16"}

@@ -113,7 +113,7 @@ def test_lattice_sums_are_exact_whatever_their_order(channels: int, dtype: str) 
 
 
 def test_the_exact_range_is_that_of_the_element_type() -> None:
-    assert EXACT == {"float32": 2**16, "float64": 2**16, "float16": 2**11}
+    assert EXACT == {"float32": 2**16, "float64": 2**16, "float16": 2**11, "bfloat16": 2**8}
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,9 @@ def test_the_exact_range_is_that_of_the_element_type() -> None:
         (33, "float16", (8, 7)),
         (2048, "float16", (1, 1)),
         (2049, "float16", None),
+        (4, "bfloat16", (8, 8)),
+        (256, "bfloat16", (1, 1)),
+        (257, "bfloat16", None),
     ],
 )
 def test_the_largest_values_of_a_lattice(terms: int, dtype: str, limits: tuple[int, int] | None) -> None:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
-from conformance.render.digest import digest, explain
+from rich.console import Console
+
+from conformance.render import markdown, summary_json, terminal
+from conformance.render.digest import COMPUTED, digest, explain
 from tests.render.made_journals import case, mismatch, result, run, varied
 
 
@@ -136,7 +140,17 @@ def test_each_job_is_explained_in_one_line() -> None:
     )
     failure = {"message": "\x1b[1mno\x1b[0m\nway", "stage": "load", "exception": "OSError"}
     assert explain(result(about, "torch", "same", "error", failure=failure)) == "OSError: no way (stage load)"
-    assert explain(result(about, "torch", "same", inexact=True)) == "matches, though sums of integers are not integers"
+    assert explain(result(about, "torch", "same", inexact=True)) == (
+        "matches, though sums of integers are not integers: by no algorithm that is known (precision)"
+    )
+    assert explain(result(about, "torch", "same", inexact=True, algorithm="fft")) == (
+        "matches, though sums of integers are not integers: within the bound of fft"
+    )
+    assert explain(result(about, "torch", "same", algorithm="tf32")) == (
+        "matches, outside the bound of a direct sum and within that of tf32"
+    )
+    hazard = result(about, "torch", "same", "hazard", evidence="pads (1,0) where (0,1) is asked for", algorithm="tf32")
+    assert explain(hazard).endswith("is asked for; outside the bound of a direct sum and within that of tf32")
     fixed = result(about, "torch", "same", gate="fixed", expectation={"reason": "ignores it"})
     assert explain(fixed) == "matches, against what is expected: ignores it"
 
@@ -147,6 +161,26 @@ def test_an_inexact_match_is_worth_a_look_after_all_else(tmp_path: Path) -> None
     found = digest(run(tmp_path, about, result(about, "torch", "same", inexact=True), hazard))
     assert [job.where for job in found.worst] == ["torch/symmetric", "torch/same"]
     assert found.holds
+
+
+def test_algorithms_are_counted_where_they_are_used(tmp_path: Path) -> None:
+    one, two = case("made/one"), case("made/two")
+    inexact = result(two, "torch", "same", inexact=True)
+    named = [result(about, "torch", "explicit", algorithm="tf32") for about in (one, two)]
+    journal = run(tmp_path, one, two, result(one, "torch", "same"), inexact, *named)
+    found = digest(journal)
+    assert [(cause.name, cause.touches) for cause in found.algorithms] == [
+        ("tf32", (("torch/explicit", 2),)),
+        ("precision", (("torch/same", 1),)),
+    ]
+    assert all(cause.meaning for cause in found.algorithms)
+    assert found.holds
+    shown = StringIO()
+    terminal.summarise(Console(file=shown, width=100), found)
+    for text in (shown.getvalue(), markdown.render(journal, found)):
+        assert COMPUTED in text
+        assert "tf32" in text
+    assert summary_json.summary(journal, found)["algorithms"][0]["name"] == "tf32"
 
 
 def test_runners_stand_in_the_header_s_order_with_their_variants(tmp_path: Path) -> None:

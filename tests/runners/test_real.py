@@ -15,7 +15,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from conformance import cases, explain, gate, journal, pipeline, plan, runners
-from conformance.domain.case import Case
+from conformance.domain.case import DTYPES, Case
 from conformance.pipeline import Finished, Options
 from conformance.plan import select_cases
 from conformance.runners.contract import Runner, Weights
@@ -46,6 +46,13 @@ EXPRESSION = " or ".join(
         "conv2d/batch16-same-s1",
         "conv2d/normal-same-s2-c3",
         "conv2d/float64-same-s2",
+        "numeric/bfloat16-s1-b16",
+        "numeric/bfloat16-bias-0.1x1.0",
+        "numeric/bfloat16-groups-dilated",
+        "numeric/bfloat16-1d",
+        "numeric/float16-depthwise",
+        "numeric/float16-s2-b1",
+        "numeric/lattice-bfloat16-same-s1",
         "conv3d/same-k3x2x1-s2",
         "conv3d/1.0x2.1x0.1-k2-s1",
         "conv3d/same-groups2-s1",
@@ -111,7 +118,7 @@ def strided_and_dilated(case: Case) -> bool:
     [
         ("torch", "explicit", lambda case: False),
         ("keras", "zeropad", strided_and_dilated),
-        ("onnxruntime", "pads", lambda case: case.dtype == "float64"),
+        ("onnxruntime", "pads", lambda case: case.dtype in ("float64", "bfloat16")),
     ],
     ids=["torch", "keras", "onnxruntime"],
 )
@@ -120,6 +127,17 @@ def test_what_is_written_out_is_right_wherever_it_is_not_refused(
 ) -> None:
     found = {name: result["verdict"] for name, result in of(ordered, runner, variant).items()}
     assert found == {case.id: "unsupported" if refuses(case) else "match" for case in CASES}
+
+
+def test_sums_that_tensorflow_keeps_in_float16_are_accepted_and_named(ordered: Finished) -> None:
+    for runner, variant in (
+        ("tensorflow", "same"),
+        ("tensorflow", "explicit"),
+        ("keras", "same"),
+        ("keras", "zeropad"),
+    ):
+        result = of(ordered, runner, variant)["sweeps/numeric/float16-depthwise-b16"]
+        assert (result["verdict"], result["algorithm"], result["gate"]) == ("match", "narrow-sums", "ok")
 
 
 def test_the_first_question_fixed_padding(ordered: Finished) -> None:
@@ -303,7 +321,7 @@ def test_the_selection_has_every_kind_of_case() -> None:
         lambda case: 1 < case.groups < case.channels,
         lambda case: max(case.stride) > 1 < max(case.dilation),
         lambda case: case.data == "normal",
-        lambda case: case.dtype == "float64",
+        *(lambda case, dtype=dtype: case.dtype == dtype for dtype in DTYPES),
         lambda case: len(set(case.dilation)) > 1,
         lambda case: case.batch > 1,
     ]
