@@ -1,12 +1,13 @@
 """Cases as ONNX models, and the runner that any converter or ONNX runtime becomes.
 
-A model holds one ``Conv`` node written by a variant (``pads`` or ``auto_pad``), or what
+A model holds one node written by a variant (``pads`` or ``auto_pad``), or what
 ``torch.onnx.export`` makes of a real ``torch.nn`` module (``torch-export``).
 """
 
 from __future__ import annotations
 
 import io
+import json
 import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
@@ -21,38 +22,49 @@ if TYPE_CHECKING:
 OPSET = 17
 """Old enough for every converter and new enough for ``Pad`` with its pads as an input."""
 
+DILATED_AVERAGE = 19
+"""The first with dilations in ``AveragePool``."""
+
 IR_VERSION = 8
 
 AUTO_PAD = {"same": "SAME_UPPER", "same_lower": "SAME_LOWER", "valid": "VALID"}
 
 
+OP_TYPES = {"conv": "Conv", "conv_transpose": "ConvTranspose", "max_pool": "MaxPool", "avg_pool": "AveragePool"}
+
+
 def node(case: Case, **padding: object) -> str:
-    """``helper.make_node`` of the case's ``Conv``; ``padding`` is ``pads`` or ``auto_pad``."""
-    inputs = '["x", "w", "b"]' if case.bias else '["x", "w"]'
+    """``helper.make_node`` of the case's operator; ``padding`` is ``pads`` or ``auto_pad`` and what goes with it."""
+    inputs = ["x"] if case.pool else ["x", "w", *["b"] * case.bias]
+    dilated = not case.pool or max(case.dilation) > 1
     return call(
         "helper.make_node",
-        '"Conv"',
-        inputs,
+        f'"{OP_TYPES[case.op]}"',
+        json.dumps(inputs),
         '["y"]',
         kernel_shape=list(case.kernel),
         strides=list(case.stride),
-        dilations=list(case.dilation),
-        group=case.groups,
+        dilations=list(case.dilation) if dilated else None,
+        group=None if case.pool else case.groups,
+        ceil_mode=int(case.ceil_mode) or None,
+        count_include_pad=int(case.count_include_pad) or None,
         **padding,
     )
 
 
 def pads(case: Case) -> Optional[Spelling]:
     """Explicit pads, all the begins and then all the ends: right for every case."""
-    flat = [begin for begin, _ in case.pads] + [end for _, end in case.pads]
-    return Spelling(case.pads, node(case, pads=flat))
+    more = [max(-end, extra) for (_, end), extra in zip(case.pads, case.output_padding or (0,) * case.rank)]
+    flat = [begin for begin, _ in case.pads] + [end + extra for (_, end), extra in zip(case.pads, more)]
+    return Spelling(case.pads, node(case, pads=flat, output_padding=more if case.transposed and any(more) else None))
 
 
 def auto_pad(case: Case) -> Optional[Spelling]:
     """The rule's name in ``auto_pad``, for the paddings that ONNX has a name for."""
     if not isinstance(case.padding, str) or case.padding not in AUTO_PAD:
         return None
-    return Spelling(case.pads, node(case, auto_pad=AUTO_PAD[case.padding]), by_rule=True)
+    options = {name: list(value) for name in ("output_padding", "output_shape") if (value := getattr(case, name))}
+    return Spelling(case.pads, node(case, auto_pad=AUTO_PAD[case.padding], **options), by_rule=True)
 
 
 def module(case: Case) -> Optional[Spelling]:
@@ -134,7 +146,7 @@ def single_node(part: Any, case: Case, weights: Weights) -> Any:
     """An ONNX model of one node, its weights as initialisers, with static shapes."""
     from onnx import helper, numpy_helper
 
-    initializers = [numpy_helper.from_array(weights.kernel, "w")]
+    initializers = [] if case.pool else [numpy_helper.from_array(weights.kernel, "w")]
     if weights.bias is not None:
         initializers.append(numpy_helper.from_array(weights.bias, "b"))
     element = element_type(case.dtype)
@@ -145,7 +157,8 @@ def single_node(part: Any, case: Case, weights: Weights) -> Any:
         [helper.make_tensor_value_info("y", element, (case.batch, case.filters, *case.output(case.pads)))],
         initializers,
     )
-    opsets = [helper.make_opsetid("", OPSET)]
+    dilated = case.op == "avg_pool" and max(case.dilation) > 1
+    opsets = [helper.make_opsetid("", DILATED_AVERAGE if dilated else OPSET)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 from conformance.domain.case import OPS, Case
 from conformance.domain.geometry import Pads, Sizes, split_crop
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def separate(case: Case) -> bool:
     """Whether the case is written with ``tf.nn.depthwise_conv2d``: rank 2, every channel on its own."""
-    return case.depthwise and case.rank == 2
+    return case.op == "conv" and case.depthwise and case.rank == 2
 
 
 def convolution(case: Case, x: str, padding: object) -> str:
@@ -60,16 +60,20 @@ def convolution(case: Case, x: str, padding: object) -> str:
 
 
 def transposed(case: Case, output: Sizes, padding: str) -> str:
-    """``tf.nn.conv1d_transpose`` to ``3d`` of ``x``, to an output of this size."""
-    return call(
+    """``tf.nn.conv1d_transpose`` to ``3d`` of ``x``, to an output of this size; each group by itself."""
+    text = call(
         f"tf.nn.conv{case.rank}d_transpose",
         "x",
         "filters",
-        output_shape=[case.batch, *output, case.filters],
+        output_shape=[case.batch, *output, case.filters // case.groups],
         strides=list(case.stride),
         padding=padding,
         dilations=list(case.dilation),
     )
+    if case.groups == 1:
+        return text
+    parts = f"tf.split(x, {case.groups}, -1), tf.split(filters, {case.groups}, -1)"
+    return f"tf.concat([{text} for x, filters in zip({parts})], -1)"
 
 
 def pool(case: Case, x: str, padding: str) -> str:
@@ -79,7 +83,7 @@ def pool(case: Case, x: str, padding: str) -> str:
     return call(
         "tf.nn.pool",
         x,
-        list(case.kernel),
+        repr(list(case.kernel)),
         pooling_type=case.op[:3].upper(),
         strides=list(case.stride),
         padding=padding,
@@ -182,8 +186,8 @@ def channels_first(tensor: Array) -> Array:
 
 
 def filters_last(kernel: Array) -> Array:
-    """``O I/groups spatial…`` as ``spatial… I/groups O``, which TensorFlow and Keras take."""
-    return kernel.transpose(*range(2, kernel.ndim), 1, 0)
+    """``O I/groups spatial…`` as ``spatial… I/groups O``, which TensorFlow and Keras take; none of a pool's."""
+    return kernel.transpose(*range(2, kernel.ndim), *range(min(kernel.ndim, 2))[::-1])
 
 
 def filters_by_channel(kernel: Array, channels: int) -> Array:
@@ -212,7 +216,11 @@ class TensorFlow(Runner):
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3"}
     preamble = "import tensorflow as tf"
     variants = {"same": same, "explicit": explicit, "symmetric": symmetric}
-    refusals = (DEPTH,)
+    refusals = (
+        DEPTH,
+        Refusal("ValueError", "pooling with 'SAME' padding is not implemented for `dilation_rate` > 1"),
+        Refusal("ValueError", "`strides > 1` not supported in conjunction with `dilation_rate > 1`"),
+    )
 
     def open(self) -> None:
         """Load TensorFlow on one thread."""
