@@ -124,8 +124,10 @@ def same_pool(case: Case) -> bool:
 
 
 def numbered_alike(case: Case) -> bool:
-    """Whether numbers are asked for, alike on both sides but for an output padding at the end."""
-    return not isinstance(case.padding, str) and all(begin == end for begin, end in case.padding)
+    """Whether pads alike on both sides are asked for, an output padding left aside."""
+    if isinstance(case.padding, str):
+        return case.padding == "valid"
+    return all(begin == end for begin, end in case.padding)
 
 
 def same_by_habit(case: Case) -> bool:

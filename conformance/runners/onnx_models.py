@@ -69,6 +69,8 @@ def auto_pad(case: Case) -> Optional[Spelling]:
 
 def module(case: Case) -> Optional[Spelling]:
     """A ``torch.nn`` module: symmetric pads in the convolution, others as a padding layer before it."""
+    if case.op != "conv":
+        return own_padding(case)
     symmetric = all(begin == end for begin, end in case.pads)
     flat = tuple(amount for pair in reversed(case.pads) for amount in pair)
     convolution = call(
@@ -84,6 +86,43 @@ def module(case: Case) -> Optional[Spelling]:
     )
     padding = call(f"nn.ConstantPad{case.rank}d", repr(flat), "0.0")
     return Spelling(case.pads, convolution if symmetric else f"nn.Sequential({padding}, {convolution})")
+
+
+def own_padding(case: Case) -> Optional[Spelling]:
+    """A pool or a transposed convolution of ``torch.nn``, where its own ``padding`` says what is asked for."""
+    averaged = case.op == "avg_pool"
+    begins = tuple(begin for begin, _ in case.pads)
+    more = tuple(begin - end for begin, end in case.pads)
+    if case.transposed:
+        if any(not 0 <= extra < stride for extra, stride in zip(more, case.stride)):
+            return None
+        layer = call(
+            f"nn.ConvTranspose{case.rank}d",
+            str(case.channels),
+            str(case.filters),
+            repr(case.kernel),
+            stride=case.stride,
+            padding=begins,
+            output_padding=more,
+            groups=case.groups,
+            bias=case.bias,
+            dilation=case.dilation,
+        )
+        return Spelling(case.pads, layer)
+    if any(more) or (averaged and max(case.dilation) > 1):
+        return None
+    if any(2 * begin > kernel for begin, kernel in zip(begins, case.kernel)):
+        return None
+    layer = call(
+        f"nn.{'AvgPool' if averaged else 'MaxPool'}{case.rank}d",
+        repr(case.kernel),
+        stride=case.stride,
+        padding=begins,
+        dilation=None if averaged else case.dilation,
+        ceil_mode=case.ceil_mode,
+        count_include_pad=case.count_include_pad if averaged else None,
+    )
+    return Spelling(case.pads, layer)
 
 
 def dynamo_module(case: Case) -> Optional[Spelling]:
@@ -176,11 +215,12 @@ def export(torch: Any, network: Any, case: Case, weights: Weights, dynamo: bool)
     import onnx
 
     layer = network[-1] if isinstance(network, torch.nn.Sequential) else network
-    layer.weight = torch.nn.Parameter(torch.from_numpy(weights.kernel))
+    if not case.pool:
+        layer.weight = torch.nn.Parameter(torch.from_numpy(weights.kernel))
     if weights.bias is not None:
         layer.bias = torch.nn.Parameter(torch.from_numpy(weights.bias))
     network.eval()
-    x = torch.zeros(case.input_shape, dtype=layer.weight.dtype)
+    x = torch.zeros(case.input_shape, dtype=getattr(torch, case.dtype))
     names: Dict[str, Any] = {"input_names": ["x"], "output_names": ["y"]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporters announce their own deprecation, once a call

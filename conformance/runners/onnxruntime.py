@@ -21,7 +21,8 @@ class OnnxRuntime(Converter):
     extra = "onnx"
     refusals = (
         Refusal("InvalidArgument", "Dilation not supported for AutoPadType"),
-        Refusal("NotImplemented", "Could not find an implementation for Conv"),
+        Refusal("NotImplemented", "Could not find an implementation for"),
+        Refusal("Fail", "Pad should be smaller than kernel"),
     )
 
     def open(self) -> None:
