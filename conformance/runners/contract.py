@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from conformance.domain.case import Case
-from conformance.domain.geometry import Pads, canonical
+from conformance.domain.geometry import Axis, Pads, canonical
 from conformance.domain.records import Spelling
 
 if TYPE_CHECKING:
@@ -115,12 +115,8 @@ def padded_reach(case: Case, pads: Optional[Pads] = None) -> Pads:
 
 def same_pool(case: Case) -> bool:
     """Whether SAME of TensorFlow can write a pool: as many windows, and divisors without the padding."""
-    rounded = replace(case, ceil_mode=False, count_include_pad=False)
-    pads = case.pads_by("same")
-    return all(
-        axis.output == plain.output and axis.divisors() == plain.divisors()
-        for axis, plain in zip(case.axes(pads), rounded.axes(pads))
-    )
+    over = [axis for axis in case.axes(case.pads_by("same")) if isinstance(axis, Axis)]
+    return all(axis.divisors() == replace(axis, rounding="floor", counted=False).divisors() for axis in over)
 
 
 def numbered_alike(case: Case) -> bool:
