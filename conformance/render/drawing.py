@@ -101,7 +101,7 @@ def phased(count: int, kernel: int, stride: int, dilation: int, pads: Sequence[i
 
 
 def drawable(case: Mapping[str, Any], causes: Sequence[str]) -> bool:
-    """Whether what a job did can be drawn: windows over the input, as many as fit; a transposed convolution has none."""
+    """Whether what a job did can be drawn: windows over the input, as many as fit into its padding."""
     rounded_up = case.get("ceil_mode") or {"ceil-mode", "last-window"} & set(causes)
     return case["op"] != "conv_transpose" and not rounded_up
 
@@ -111,7 +111,8 @@ def found(case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, list
 
     Each axis is ``[begin, end, kernel, stride, dilation, phased]``, ``phased`` the number of windows
     where the stride is taken within each phase of the dilation and 0 otherwise; there are none where
-    nothing can be drawn. The journal keeps the pads; kernel, stride and dilation follow from what the causes say of them (``domain.causes``).
+    nothing can be drawn. The journal keeps the pads; kernel, stride and dilation follow from what the
+    causes say of them (``domain.causes``).
     """
     known = result.get("effective") is not None
     pads = result["effective"] if known else result["declared"]

@@ -49,7 +49,8 @@ SHOWN = {
 
 CASE_FIELDS = (
     "input", "kernel", "stride", "dilation", "padding", "pads", "op", "batch", "channels", "filters", "groups", "bias",
-    "output_padding", "output_shape", "ceil_mode", "count_include_pad", "dtype", "data", "seed", "since", "tags", "title", "source", "note", "where",
+    "output_padding", "output_shape", "ceil_mode", "count_include_pad",
+    "dtype", "data", "seed", "since", "tags", "title", "source", "note", "where",
 )  # fmt: skip
 JOB_FIELDS = (
     "verdict", "gate", "causes", "word", "axes", "evidence", "differs", "line", "alternatives", "tried",
