@@ -26,7 +26,7 @@ Write = Callable[[Case], Optional[Spelling]]
 
 
 class Weights(NamedTuple):
-    """``kernel`` is ``O I/groups spatial…``; ``bias`` is ``O`` or None."""
+    """``kernel`` is as ``Case.weight_shape`` has it, ``O I/groups spatial…``; ``bias`` is ``O`` or None."""
 
     kernel: Array
     bias: Optional[Array]
