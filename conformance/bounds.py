@@ -74,13 +74,14 @@ class Sums:
     def summed(self, working: str, unit: float = 0.0) -> Reference:
         """E = (2v + v²)·S + (1 + v)²·γ_m·S + m·tiny of factors rounded to v (0 where they need no rounding).
 
-        In float64 twice that, as the reference errs as much. [Higham 3.1; Blanchard, Higham, Lopez, Mary and
+        In float64 twice that, as the reference errs as much. An average is rounded twice more, where it is
+        corrected for another divisor; a maximum not at all. [Higham 3.1; Blanchard, Higham, Lopez, Mary and
         Pranesh, Mixed Precision Block FMA, 2020, 3.2]
         """
         case = self.case
-        if case.op == "max_pool":  # an element of the input, as it is
+        if case.op == "max_pool":
             return np.full_like(self.reference, TINY["float64"])
-        error = (2 * unit + unit**2) + (1 + unit) ** 2 * gamma(case.products + (case.op == "avg_pool"), UNIT[working])
+        error = (2 * unit + unit**2) + (1 + unit) ** 2 * gamma(case.products + 2 * case.pool, UNIT[working])
         bound = error * self.magnitude + case.products * TINY[working]
         return bound * 2 if working == "float64" else bound
 

@@ -338,8 +338,6 @@ class _Entry:
         if case.pool:
             if case.padding == "causal":
                 raise self.error("padding: causal with a pool; allowed: with op conv", "padding")
-            if case.filters != case.channels:
-                raise self.error(f"filters: {case.filters} with op {case.op}; allowed: as many as channels", "filters")
             for axis in case.asked:
                 if axis.output > 0 and not all(any(place not in (None, -1) for place in taps) for taps in axis.reads()):
                     allowed = "pads with which every window meets the input"

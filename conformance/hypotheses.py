@@ -119,6 +119,8 @@ def _slips(case: Case, pads: Pads) -> Iterator[tuple[str, Pads]]:
     yield "pads-begin-only", tuple((begin, 0) for begin, _ in pads)
     if case.transposed:
         yield "crop-side", tuple((end, begin) for begin, end in pads)
+    if any(end < 0 for _, end in pads):
+        yield "output-padding", tuple((begin, max(end, 0)) for begin, end in pads)
     if case.output_padding:
         yield "output-padding", tuple((b, e + more) for (b, e), more in zip(pads, case.output_padding, strict=True))
         yield (

@@ -34,7 +34,7 @@ def assert_refused(load: Load, text: str | bytes, place: str, words: str) -> Non
 
 FIELDS = {
     "unknown-key": ("kernal: 3", "4:5", "unknown key 'kernal' … did you mean 'kernel' … stride"),
-    "unknown-matrix-key": ("matrix: {title: [1]}", "4:14", "unknown key 'title' … kernel, padding"),
+    "unknown-matrix-key": ("matrix: {title: [1]}", "4:14", "unknown key 'title' … kernel, op, output_padding, padding"),
     "unknown-expect": ("expect: {outputs: [6]}", "4:14", "unknown key 'outputs' … 'output' … windows"),
     "unknown-exclude-key": ("exclude: [{kernl: 3}]", "4:16", "unknown key 'kernl' … 'kernel'"),
     "unknown-data-key": (
@@ -83,7 +83,60 @@ FIELDS = {
     "three-pads-for-an-axis": ("padding: [[0, 1, 2]]", "4:15", "padding: [0, 1, 2] … [begin, end]"),
     "causal-of-rank-2": ("padding: causal; input: [6, 6]", "4:14", "causal with rank 2 … rank 1"),
     "unknown-dtype": ("dtype: tf32", "4:12", "dtype: 'tf32' … float32, float64, float16 or bfloat16"),
-    "unknown-op": ("op: max_pool", "4:9", "op: 'max_pool' … conv"),
+    "unknown-op": ("op: lp_pool", "4:9", "op: 'lp_pool' … conv, conv_transpose, max_pool, avg_pool"),
+    "bias-of-a-pool": ("bias: true; op: max_pool", "4:11", "bias: with op max_pool … with conv, conv_transpose"),
+    "groups-of-a-pool": ("groups: 2; channels: 2; op: avg_pool", "4:13", "groups: with op avg_pool … with conv"),
+    "filters-of-a-pool": ("filters: 1; op: max_pool", "4:14", "filters: with op max_pool … with conv"),
+    "ceil-of-a-convolution": ("ceil_mode: true", "4:16", "ceil_mode: with op conv … with max_pool, avg_pool"),
+    "counted-in-a-maximum": ("count_include_pad: true; op: max_pool", "4:24", "with op max_pool … with avg_pool"),
+    "output-padding-of-a-convolution": ("output_padding: 1", "4:21", "with op conv … with conv_transpose"),
+    "output-shape-of-a-convolution": ("output_shape: 6", "4:19", "with op conv … with conv_transpose"),
+    "fixed-crop": (
+        "padding: fixed; op: conv_transpose",
+        "4:14",
+        "fixed with op conv_transpose … same_lower, an integer",
+    ),
+    "output-shape-and-pads": (
+        "output_shape: 6; padding: 1; op: conv_transpose",
+        "4:19",
+        "output_shape: with numeric pads … same or same_lower",
+    ),
+    "output-padding-and-same": (
+        "output_padding: 1; stride: 2; op: conv_transpose",
+        "4:21",
+        "output_padding: with same … with pads or valid",
+    ),
+    "output-padding-of-a-stride": (
+        "output_padding: 2; stride: 2; padding: 1; op: conv_transpose",
+        "4:21",
+        "output_padding: 2 … less than the stride 2",
+    ),
+    "output-padding-of-another-rank": (
+        "output_padding: [1, 1]; stride: 2; padding: 1; op: conv_transpose",
+        "4:21",
+        "output_padding: [1, 1], 2 numbers … 1 axes",
+    ),
+    "crop-of-everything": (
+        "padding: 4; op: conv_transpose",
+        "4:14",
+        "crops 4 and 4 of 8 outputs on axis 0 … crops that leave some",
+    ),
+    "far-too-large-an-output": (
+        "output_shape: 13; op: conv_transpose",
+        "4:19",
+        "crops 0 and -5 of 8 outputs on axis 0 … less than a stride and a kernel more",
+    ),
+    "causal-pool": ("padding: causal; op: max_pool", "4:14", "causal with a pool … with op conv"),
+    "window-of-padding-only": (
+        "padding: 3; op: max_pool",
+        "4:14",
+        "padding: (3, 3) around 6 … every window meets the input",
+    ),
+    "inexact-average": (
+        "kernel: 37; padding: 18; op: avg_pool; dtype: float16; input: 40",
+        "4:13",
+        "an average over 37 elements is not exact in float16",
+    ),
     "bad-tag": ("tags: [ok, Not]", "4:16", "tags: 'Not' … a-z"),
     "unquoted-version": ("since: 1.0", "4:12", 'since: 1.0 … in quotes: "1.0"'),
     "name-with-capitals": ("name: Bad", "4:11", "name: 'Bad' … a-z, 0-9"),
@@ -111,7 +164,7 @@ FIELDS = {
     "data-shape": ("data: {input: [[[1, 2]]], weights: [[[1, 2, 3]]]}", "4:11", "shape (1, 1, 2) … (1, 1, 6)"),
     "ragged-data": ("data: {input: [[[1, 2], [1]]], weights: [[[1, 2, 3]]]}", "4:11", "data.input … (1, 1, 6)"),
     "real-data": ("data: {input: [[[1.5]]], weights: [[[1]]]}", "4:11", "data.input: 1.5 … integers"),
-    "data-without-weights": ("data: {input: [[[1]]]}", "4:11", "weights"),
+    "data-without-weights": ("data: {input: [[[1, 2, 3, 4, 5, 6]]]}", "4:11", "data.weights: shape … (1, 1, 3)"),
     "data-whose-sums-are-not-exact": (
         "data: {input: [[[30000, 30000]]], weights: [[[30000, 29999]]]}; input: 2; kernel: 2; padding: valid",
         "4:11",

@@ -42,6 +42,49 @@ CASES = {
     "3d-groups": conv((3, 4, 5), (2, 2, 3), padding=((1, 0), (0, 2), (3, 1)), channels=4, filters=4, groups=2, batch=2),
 }
 
+
+def of(op: str, size: tuple[int, ...], kernel: tuple[int, ...], **fields: Any) -> Case:
+    """A case of another operator."""
+    return conv(size, kernel, op=op, **fields)
+
+
+TRANSPOSED = {
+    "1d-same": of("conv_transpose", (5,), (4,), stride=(3,), channels=2, filters=3, bias=True),
+    "1d-lower": of("conv_transpose", (5,), (4,), stride=(1,), padding="same_lower"),
+    "1d-beyond": of("conv_transpose", (4,), (2,), stride=(5,), filters=2, bias=True),
+    "1d-dilated": of("conv_transpose", (4,), (3,), stride=(2,), dilation=(2,), padding=((1, 3),), bias=True),
+    "2d-more": of(
+        "conv_transpose", (3, 4), (3, 2), stride=(2, 3), padding=((1, 1), (0, 1)), output_padding=(1, 2), channels=2
+    ),
+    "2d-valid-more": of("conv_transpose", (3, 4), (2, 3), stride=(2, 2), padding="valid", output_padding=(0, 1)),
+    "2d-shape": of("conv_transpose", (4, 5), (3, 4), stride=(2, 3), output_shape=(8, 13), padding="same_lower"),
+    "2d-groups": of(
+        "conv_transpose", (3, 2), (2, 3), stride=(1, 2), channels=4, filters=6, groups=2, bias=True, batch=2
+    ),
+    "3d": of(
+        "conv_transpose", (2, 3, 2), (2, 3, 2), stride=(1, 2, 3), dilation=(2, 1, 1), channels=2, filters=2, bias=True
+    ),
+}
+
+WINDOWS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "1d": (((7,), (3,)), {"stride": (2,), "padding": ((1, 0),)}),
+    "1d-ceil": (((8,), (3,)), {"stride": (2,), "padding": ((1, 1),), "ceil_mode": True}),
+    "1d-ceil-dropped": (((8,), (2,)), {"stride": (3,), "padding": ((1, 1),), "ceil_mode": True}),
+    "2d": (((6, 7), (3, 2)), {"stride": (2, 3)}),
+    "2d-dilated": (((7, 8), (3, 2)), {"dilation": (2, 3), "padding": "same_lower"}),
+    "2d-ceil": (((6, 9), (3, 2)), {"stride": (2, 3), "padding": ((1, 1), (1, 0)), "ceil_mode": True}),
+    "3d": (((4, 5, 3), (2, 3, 2)), {"stride": (1, 2, 1)}),
+}
+
+POOLS = {
+    f"{op}-{name}": of(op, *sizes, channels=2, filters=2, batch=2, **fields)
+    for op in ("max_pool", "avg_pool")
+    for name, (sizes, fields) in WINDOWS.items()
+}
+POOLS |= {
+    f"{name}-counted": replace(case, count_include_pad=True) for name, case in POOLS.items() if case.op == "avg_pool"
+}
+
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 
@@ -90,6 +133,143 @@ def test_the_reference_is_the_definition(case: Case) -> None:
     found = answer(case)
     assert found.dtype == np.float64
     assert found.tolist() == slow_convolve(case, tensors(case), case.pads)
+
+
+def slow_transpose(case: Case, data: Data) -> Any:
+    """Every element through every tap to its place, in Python's own numbers."""
+    shape = (case.batch, case.filters, *case.output(case.pads))
+    found = np.zeros(shape) if data.bias is None else np.zeros(shape) + data.bias.reshape(-1, *[1] * case.rank)
+    inner, outer = case.channels // case.groups, case.filters // case.groups
+    for sample, channel, out in product(range(case.batch), range(case.channels), range(outer)):
+        for index, taps in product(product(*map(range, case.input)), product(*map(range, case.kernel))):
+            place = tuple(
+                i * s + t * d - begin
+                for i, s, t, d, (begin, _) in zip(index, case.stride, taps, case.dilation, case.pads, strict=True)
+            )
+            if all(0 <= p < size for p, size in zip(place, shape[2:], strict=True)):
+                product_ = float(data.input[sample, channel][index]) * float(data.weights[channel, out][taps])
+                found[(sample, channel // inner * outer + out, *place)] += product_
+    return found
+
+
+@pytest.mark.parametrize("case", TRANSPOSED.values(), ids=TRANSPOSED.keys())
+def test_the_reference_of_a_transposed_convolution_is_the_definition(case: Case) -> None:
+    found = oracle.compute(case, tensors(case), oracle.reading(case, case.pads))
+    assert np.array_equal(found, slow_transpose(case, tensors(case)))
+
+
+def slow_pool(case: Case, data: Data) -> Any:
+    """Every window's elements in a list, and what is to be made of it."""
+    found = np.zeros((case.batch, case.filters, *case.output(case.pads)))
+    for sample, channel, *where in np.ndindex(found.shape):
+        elements, counted = [], 0
+        for taps in product(*map(range, case.kernel)):
+            place = [
+                o * s + t * d - begin
+                for o, s, t, d, (begin, _) in zip(where, case.stride, taps, case.dilation, case.pads, strict=True)
+            ]
+            inside = zip(place, case.input, case.pads, strict=True)
+            counted += all(-begin <= p < size + end for p, size, (begin, end) in inside)
+            if all(0 <= p < size for p, size in zip(place, case.input, strict=True)):
+                elements.append(float(data.input[(sample, channel, *place)]))
+        divisor = counted if case.count_include_pad else len(elements)
+        found[(sample, channel, *where)] = max(elements) if case.op == "max_pool" else sum(elements) / divisor
+    return found
+
+
+@pytest.mark.parametrize("case", POOLS.values(), ids=POOLS.keys())
+def test_the_reference_of_a_pool_is_the_definition(case: Case) -> None:
+    found = oracle.compute(case, tensors(case), oracle.reading(case, case.pads))
+    assert np.array_equal(found, slow_pool(case, tensors(case)))
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("ceil", [False, True])
+@pytest.mark.parametrize("counted", [False, True])
+def test_pools_are_pytorchs(rank: int, ceil: bool, counted: bool) -> None:
+    import torch
+
+    sizes = {"kernel": (3, 2, 3), "stride": (2, 3, 2), "padding": ((1, 1), (1, 1), (0, 0))}
+    for op in ("max_pool", "avg_pool"):
+        fields: dict[str, Any] = {name: value[:rank] for name, value in sizes.items()}
+        case = of(op, (8, 7, 6)[:rank], channels=2, filters=2, ceil_mode=ceil, **fields)
+        own: dict[str, Any] = {"ceil_mode": ceil}
+        if op == "avg_pool":
+            case, own = replace(case, count_include_pad=counted), {**own, "count_include_pad": counted}
+        data = tensors(case)
+        pool = getattr(torch.nn.functional, f"{op}{rank}d")
+        begins = tuple(begin for begin, _ in case.pads)
+        found = pool(torch.from_numpy(data.input), case.kernel, case.stride, begins, **own)
+        reference = oracle.compute(case, data, oracle.reading(case, case.pads))
+        assert found.shape == reference.shape
+        assert np.abs(found.numpy() - reference).max() < 1e-3
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_same_is_tensorflows(rank: int) -> None:
+    import tensorflow as tf
+
+    last = (0, *range(2, rank + 2), 1)
+    for op in ("max_pool", "avg_pool"):
+        case = of(op, (7, 6, 5)[:rank], (3, 2, 4)[:rank], stride=(2, 1, 3)[:rank], channels=2, filters=2)
+        x = tensors(case).input.transpose(last)
+        found = (
+            getattr(tf.nn, op)(x, case.kernel, case.stride, "SAME").numpy().transpose(0, rank + 1, *range(1, rank + 1))
+        )
+        reference = oracle.compute(case, tensors(case), oracle.reading(case, case.pads))
+        assert np.abs(found - reference).max() < 1e-3
+    for kernel in ((3, 2, 4)[:rank], (1, 1, 1)[:rank]):
+        case = of("conv_transpose", (3, 4, 2)[:rank], kernel, stride=(2, 1, 3)[:rank], channels=2, filters=3)
+        data = tensors(case)
+        found = tf.nn.conv_transpose(
+            data.input.transpose(last),
+            data.weights.transpose(*range(2, rank + 2), 1, 0),
+            (1, *case.output(case.pads), 3),
+            case.stride,
+            "SAME",
+        )
+        reference = oracle.compute(case, data, oracle.reading(case, case.pads))
+        assert np.array_equal(found.numpy().transpose(0, rank + 1, *range(1, rank + 1)), reference)
+
+
+@pytest.mark.parametrize("case", TRANSPOSED.values(), ids=TRANSPOSED.keys())
+def test_transposed_convolutions_are_pytorchs(case: Case) -> None:
+    """The full output, cropped by hand, its bias added to what is left."""
+    import torch
+
+    data = tensors(case)
+    full = getattr(torch.nn.functional, f"conv_transpose{case.rank}d")(
+        torch.from_numpy(data.input),
+        torch.from_numpy(data.weights),
+        stride=case.stride,
+        dilation=case.dilation,
+        groups=case.groups,
+    ).numpy()
+    found = np.zeros((case.batch, case.filters, *case.output(case.pads)))
+    for place in np.ndindex(found.shape):
+        source = (*place[:2], *(p + begin for p, (begin, _) in zip(place[2:], case.pads, strict=True)))
+        inside = all(p < size for p, size in zip(source, full.shape, strict=True))
+        found[place] = full[source] if inside else 0.0
+    if data.bias is not None:
+        found += data.bias.reshape(-1, *[1] * case.rank)
+    assert np.array_equal(found, oracle.compute(case, data, oracle.reading(case, case.pads)))
+
+
+def test_a_zero_in_a_max_pools_padding_wins_over_negative_elements() -> None:
+    case = POOLS["max_pool-1d"]
+    how = oracle.reading(case, case.pads)
+    right, wrong = (oracle.compute(case, tensors(case), replace(how, fill=fill)) for fill in (how.fill, 0.0))
+    assert right.max() < 0
+    assert np.array_equal(wrong[..., 1:], right[..., 1:])
+    assert not wrong[..., 0].any()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_window_of_padding_only_averages_to_no_number() -> None:
+    case = of("avg_pool", (2,), (2,), padding="valid")
+    found = oracle.compute(case, tensors(case), replace(oracle.reading(case, case.pads), pads=((0, 3),)))
+    assert np.isnan(found[..., -1]).all()
+    assert np.isfinite(found[..., :2]).all()
 
 
 @pytest.mark.parametrize("pads", [((-1, 2), (0, 0)), ((-2, 5), (-4, 8)), ((-7, 9), (1, 1))], ids=str)

@@ -124,6 +124,25 @@ def test_every_kind_of_everything_is_there() -> None:
     assert some(lambda case: case.dtype == "float64")
 
 
+@pytest.mark.parametrize("op", ["conv_transpose", "max_pool", "avg_pool"])
+def test_every_operator_is_there_with_all_that_it_has(op: str) -> None:
+    cases_of = [case for case in SYSTEMATIC if case.op == op]
+    assert {case.since for case in cases_of} == {"1.1"}
+    assert {case.rank for case in cases_of} == {1, 2, 3}
+    kinds = {case.padding if isinstance(case.padding, str) else "numbers" for case in cases_of}
+    assert kinds >= {"valid", "same", "same_lower", "numbers"}
+    has = {
+        "conv_transpose": ("output_padding", "output_shape", "bias"),
+        "max_pool": ("ceil_mode",),
+        "avg_pool": ("ceil_mode", "count_include_pad"),
+    }
+    for field in has[op]:
+        assert any(getattr(case, field) for case in cases_of), field
+    for wanted in (lambda case: max(case.dilation) > 1, lambda case: any(b != e for b, e in case.pads)):
+        assert any(map(wanted, cases_of))
+    assert op != "conv_transpose" or {case.groups for case in cases_of} == {1, 2, 4}
+
+
 def test_at_most_150_cases_are_for_the_slow_exporter() -> None:
     assert 20 <= sum("dynamo" in case.tags for case in ALL) <= 150
 
@@ -140,7 +159,8 @@ def test_no_two_cases_are_the_same_configuration() -> None:
     for case in SYSTEMATIC:
         configuration = (
             case.input, case.kernel, case.stride, case.dilation, case.padding, case.batch, case.channels, case.filters,
-            case.groups, case.bias, case.dtype, case.data, case.seed,
+            case.groups, case.bias, case.dtype, case.data, case.seed, case.op, case.output_padding, case.output_shape,
+            case.ceil_mode, case.count_include_pad,
         )  # fmt: skip
         assert seen.setdefault(configuration, case.id) == case.id
 
@@ -186,12 +206,12 @@ def test_every_wrong_padding_shows_in_every_case_with_padding() -> None:
     for case in PADDED:
         data = tensors(case)
         right = oracle.reading(case, case.pads)
-        reference = oracle.convolve(case, data, right)
+        reference = oracle.compute(case, data, right)
         exact = case.data != "normal"
         bound = bounds.LATTICE if exact else bounds.direct(bounds.Sums(case, data, right, reference))
         seen = 0
         for name, pads in wrong_paddings(case):
-            output = oracle.convolve(case, data, oracle.reading(case, pads))
+            output = oracle.compute(case, data, oracle.reading(case, pads))
             shows = output.shape != reference.shape or bool(np.any(np.abs(output - reference) > 2 * bound))
             assert shows, f"{case.id}: {name}"
             seen += 1
@@ -206,7 +226,7 @@ def test_an_asymmetric_padding_is_told_from_its_mirror_without_a_look_at_the_sha
         if mirrored is None or case.output(mirrored) != case.output(case.pads):
             continue
         data = tensors(case)
-        outputs = [oracle.convolve(case, data, oracle.reading(case, pads)) for pads in (case.pads, mirrored)]
+        outputs = [oracle.compute(case, data, oracle.reading(case, pads)) for pads in (case.pads, mirrored)]
         assert outputs[0].shape == outputs[1].shape
         assert np.abs(outputs[0] - outputs[1]).max() > 0.4, case.id
         told += 1

@@ -59,7 +59,7 @@ def test_what_a_case_can_say_is_valid_for_editor_and_reader(tmp_path: Path, more
     "more",
     [
         {"kernal": 3},
-        {"op": "max_pool"},
+        {"op": "lp_pool"},
         {"input": 0},
         {"input": []},
         {"input": [1, 2, 3, 4]},

@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 from conformance.domain.case import by, spell_padding
 from conformance.domain.geometry import (
     AnyAxis,
+    Axis,
     Pads,
     Sizes,
     axes,
@@ -43,13 +44,15 @@ FACTS = {
     "agrees_with": "the rules that read the same elements",
     "undilated_differs_from": "the rules that read other elements once dilation is taken for 1",
     "first_dilation_differs_from": "the rules that read other elements once the first axis' dilation is taken for all",
-    "same_leaves": "elements at the end of an axis that SAME's windows never reach, the most on any axis",
+    "same_leaves": "elements at the end that SAME's windows never reach, the most on any axis",
     "undilated_odd": "whether same and same_lower read other elements once dilation is taken for 1",
     "first_dilation": "the first axis' dilation",
     "length_fits_channels": "whether the first axis' size could be taken for the number of channels",
     "width_is_filters": "the paddings (asked, valid, same) with which the output is as wide as it has channels",
     "output_padding": "output padding of a transposed convolution, the most on any axis",
+    "output_shape": "whether the output's size is given, of which the crop follows",
     "ceil_mode": "true or false",
+    "ceil_adds": "whether ceil_mode gives more windows than there were without it",
     "count_include_pad": "true or false",
     "dtype": "element type",
     "data": "lattice, normal or written",
@@ -138,9 +141,15 @@ def _multiplier(of: CaseFacts) -> int:
 
 def _same_leaves(of: CaseFacts) -> int:
     same = of.axes(of.ruled("same", of.dilation))
-    if of["op"] == "conv_transpose":
-        return 0
-    return max(max(axis.size - axis.starts[-1] - axis.extent, 0) for axis in same)
+    return max(
+        max(axis.size - axis.starts[-1] - axis.extent if isinstance(axis, Axis) else axis.stride - axis.extent, 0)
+        for axis in same
+    )
+
+
+def _ceil_adds(of: CaseFacts) -> bool:
+    over = [axis for axis in of.axes(of.pads) if isinstance(axis, Axis)]
+    return any(axis.output > replace(axis, rounding="floor").output for axis in over)
 
 
 def _undilated_odd(of: CaseFacts) -> bool:
@@ -180,6 +189,8 @@ _FOUND: Dict[str, Callable[[CaseFacts], Any]] = {
     "length_fits_channels": lambda of: length_fits_channels(of.size[0], of["channels"] // of["groups"], of["filters"]),
     "width_is_filters": _width_is_filters,
     "output_padding": lambda of: max(of.case.get("output_padding") or [0]),
+    "ceil_adds": _ceil_adds,
+    "output_shape": lambda of: bool(of.case.get("output_shape")),
     "ceil_mode": lambda of: bool(of.case.get("ceil_mode")),
     "count_include_pad": lambda of: bool(of.case.get("count_include_pad")),
     "tags": lambda of: list(of.case.get("tags", ())),

@@ -100,16 +100,25 @@ def phased(count: int, kernel: int, stride: int, dilation: int, pads: Sequence[i
     return Windows(begin, end, kernel, dilation, starts)
 
 
+def drawable(case: Mapping[str, Any], causes: Sequence[str]) -> bool:
+    """Whether what a job did can be drawn: windows over the input, as many as fit into its padding."""
+    rounded_up = case.get("ceil_mode") or {"ceil-mode", "last-window"} & set(causes)
+    return case["op"] != "conv_transpose" and not rounded_up
+
+
 def found(case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, list[list[int]]]:
     """What a job did along each axis, and whether that is known (``effective``) or only ``declared``.
 
     Each axis is ``[begin, end, kernel, stride, dilation, phased]``, ``phased`` the number of windows
-    where the stride is taken within each phase of the dilation and 0 otherwise. The journal keeps the
-    pads; kernel, stride and dilation follow from what the causes say of them (``domain.causes``).
+    where the stride is taken within each phase of the dilation and 0 otherwise; there are none where
+    nothing can be drawn. The journal keeps the pads; kernel, stride and dilation follow from what the
+    causes say of them (``domain.causes``).
     """
     known = result.get("effective") is not None
     pads = result["effective"] if known else result["declared"]
     causes = result["causes"] if known else ()
+    if not drawable(case, causes):
+        return "effective" if known else "declared", []
     kernel, stride, dilation = case["kernel"], case["stride"], case["dilation"]
     rank = len(pads)
     if "axes-swapped" in causes:
@@ -130,7 +139,9 @@ def found(case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, list
 
 def geometries(case: Mapping[str, Any], axes: Sequence[Sequence[int]]) -> list[Geometry]:
     """What there is to draw of each axis, from a case and the axes that ``found`` gives."""
-    drawn = []
+    drawn: list[Geometry] = []
+    if not axes:
+        return drawn
     rows = zip(case["input"], case["kernel"], case["stride"], case["dilation"], case["pads"], axes, strict=True)
     for size, kernel, stride, dilation, pads, (begin, end, k, s, d, count) in rows:
         asked = plain(size, kernel, stride, dilation, pads)

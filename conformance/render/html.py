@@ -49,6 +49,7 @@ SHOWN = {
 
 CASE_FIELDS = (
     "input", "kernel", "stride", "dilation", "padding", "pads", "op", "batch", "channels", "filters", "groups", "bias",
+    "output_padding", "output_shape", "ceil_mode", "count_include_pad",
     "dtype", "data", "seed", "since", "tags", "title", "source", "note", "where",
 )  # fmt: skip
 JOB_FIELDS = (
@@ -310,6 +311,10 @@ def configuration(case: Record) -> str:
         padding = "×".join(f"({begin},{end})" for begin, end in padding)
     parts = [f"{case['op']} {by(case['input'])}", f"k {by(case['kernel'])}", f"s {by(case['stride'])}"]
     parts += [f"d {by(case['dilation'])}", f"padding {padding}", f"{case['channels']}→{case['filters']}"]
+    parts += [f"output padding {by(case['output_padding'])}"] if case.get("output_padding") else []
+    parts += [f"output {by(case['output_shape'])}"] if case.get("output_shape") else []
+    parts += ["ceil"] if case.get("ceil_mode") else []
+    parts += ["padding counted"] if case.get("count_include_pad") else []
     parts += [f"groups {case['groups']}"] if case["groups"] > 1 else []
     parts += ["bias"] if case["bias"] else []
     parts += [f"batch {case['batch']}"] if case["batch"] > 1 else []

@@ -45,6 +45,10 @@
 
   function configuration(c) {
     const parts = [`${c.op} ${by(c.input)}`, `k ${by(c.kernel)}`, `s ${by(c.stride)}`, `d ${by(c.dilation)}`, `padding ${padding(c)}`, `${c.channels}→${c.filters}`];
+    if (c.output_padding) parts.push(`output padding ${by(c.output_padding)}`);
+    if (c.output_shape) parts.push(`output ${by(c.output_shape)}`);
+    if (c.ceil_mode) parts.push("ceil");
+    if (c.count_include_pad) parts.push("padding counted");
     if (c.groups > 1) parts.push(`groups ${c.groups}`);
     if (c.bias) parts.push("bias");
     if (c.batch > 1) parts.push(`batch ${c.batch}`);
@@ -351,6 +355,7 @@
 
   function drawings(job) {
     const c = job.case;
+    if (c.op === "conv_transpose" || c.ceil_mode || job.causes.some((cause) => ["ceil-mode", "last-window"].includes(cause))) return [];
     const titles = new Map();
     c.input.forEach((size, axis) => {
       const [begin, end] = c.pads[axis];
@@ -419,8 +424,8 @@
     }
     const same = job.causes.length && job.verdict !== "match";
     const drawn = drawings(job);
-    parts.push(...section("Padding", ...drawn));
-    if (same && job.word === "effective" && !drawn.some((figure) => figure.querySelector(".f"))) parts.push(el("p", { class: "dim" }, "Every window reads the elements it should: the difference is not in the geometry."));
+    if (drawn.length) parts.push(...section("Padding", ...drawn));
+    if (drawn.length && same && job.word === "effective" && !drawn.some((figure) => figure.querySelector(".f"))) parts.push(el("p", { class: "dim" }, "Every window reads the elements it should: the difference is not in the geometry."));
     const numbers = tables(job);
     if (numbers || job.differs) {
       const lead = job.sample?.lead?.length ? ` (leading indices ${job.sample.lead.join(", ")})` : "";

@@ -7,11 +7,12 @@ inherit from these classes: ``runners.load`` takes any class with those attribut
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from conformance.domain.case import Case
+from conformance.domain.geometry import Axis, Pads, canonical
 from conformance.domain.records import Spelling
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Write = Callable[[Case], Optional[Spelling]]
 
 
 class Weights(NamedTuple):
-    """``kernel`` is ``O I/groups spatial…``; ``bias`` is ``O`` or None."""
+    """``kernel`` is as ``Case.weight_shape`` has it, ``O I/groups spatial…``; ``bias`` is ``O`` or None."""
 
     kernel: Array
     bias: Optional[Array]
@@ -106,6 +107,25 @@ def call(function: str, *arguments: str, **options: Any) -> str:
     """The text of a call: positional source texts, then options by ``repr`` (None leaves one out)."""
     parts = [*arguments, *(f"{name}={value!r}" for name, value in options.items() if value is not None)]
     return f"{function}({', '.join(parts)})"
+
+
+def padded_reach(case: Case, pads: Optional[Pads] = None) -> Pads:
+    """What to pad a pool's input with by hand: its pads, or with ceil as far as its last window reaches."""
+    pads = case.pads if pads is None else pads
+    return canonical(case.axes(pads)) if case.ceil_mode else pads
+
+
+def same_pool(case: Case) -> bool:
+    """Whether SAME of TensorFlow can write a pool: as many windows, and divisors without the padding."""
+    over = [axis for axis in case.axes(case.pads_by("same")) if isinstance(axis, Axis)]
+    return all(axis.divisors() == replace(axis, rounding="floor", counted=False).divisors() for axis in over)
+
+
+def numbered_alike(case: Case) -> bool:
+    """Whether pads alike on both sides are asked for, an output padding left aside."""
+    if isinstance(case.padding, str):
+        return case.padding == "valid"
+    return all(begin == end for begin, end in case.padding)
 
 
 def same_by_habit(case: Case) -> bool:

@@ -10,7 +10,15 @@ from math import ceil
 import pytest
 
 from conformance.domain import geometry
-from conformance.domain.geometry import Axis, canonical, pads_by_rule, same_elements
+from conformance.domain.geometry import (
+    Axis,
+    TransposedAxis,
+    canonical,
+    crops_by_rule,
+    pads_by_rule,
+    same_elements,
+    split_crop,
+)
 
 SMALL = list(product(range(1, 8), range(1, 5), range(1, 5), range(1, 4)))
 """Every (size, kernel, stride, dilation) that is small."""
@@ -214,3 +222,114 @@ def test_a_kernel_that_does_not_fit_has_no_window() -> None:
     assert axis.output == 0
     assert axis.reads() == []
     assert axis.canonical() == (1, 1)
+
+
+def slow_rounded_up(axis: Axis) -> list[int]:
+    """The starts of the windows as PyTorch says: on while elements are left, none that starts in the end pad."""
+    starts = [-axis.begin]
+    while starts[-1] + axis.extent < axis.size + axis.end:
+        starts.append(starts[-1] + axis.stride)
+    return starts if starts[-1] < axis.size else starts[:-1]
+
+
+ROUNDED = [
+    Axis(*numbers, begin, end, "ceil")
+    for numbers in SMALL
+    for begin, end in product(range(3), range(3))
+    if numbers[0] + begin + end >= (numbers[1] - 1) * numbers[3] + 1
+]
+
+
+def test_rounding_up_keeps_a_partial_window_unless_it_starts_in_the_end_pad() -> None:
+    for axis in ROUNDED:
+        assert list(axis.starts) == slow_rounded_up(axis), axis
+        kept = replace(axis, rounding="keep")
+        assert kept.output - axis.output in (0, 1)
+        assert (kept.output > axis.output) == (kept.starts[-1] >= axis.size), axis
+
+
+@pytest.mark.parametrize(
+    ("axis", "outputs"),
+    [
+        (Axis(8, 3, 2, 1, 0, 0, "ceil"), 4),  # torch: MaxPool1d(3, 2, ceil_mode=True) of 8 elements
+        (Axis(8, 3, 2, 1, 0, 0), 3),
+        (Axis(7, 3, 2, 1, 0, 0, "ceil"), 3),
+        (Axis(8, 2, 3, 1, 1, 1, "ceil"), 3),  # a fourth window would start in the end pad
+        (Axis(8, 2, 3, 1, 1, 1, "keep"), 4),
+    ],
+    ids=str,
+)
+def test_windows_of_a_pool(axis: Axis, outputs: int) -> None:
+    assert axis.output == outputs
+
+
+def test_divisors_count_elements_or_the_padding_too_but_nothing_beyond() -> None:
+    for axis in ROUNDED:
+        for counted in (False, True):
+            low, high = (-axis.begin, axis.size + axis.end) if counted else (0, axis.size)
+            expected = [
+                sum(low <= start + tap * axis.dilation < high for tap in range(axis.kernel)) for start in axis.starts
+            ]
+            assert replace(axis, counted=counted).divisors() == expected, axis
+
+
+def test_counted_padding_is_read() -> None:
+    asked = Axis(6, 3, 1, 1, 1, 1, counted=True)
+    assert asked.reads()[0] == [-1, 0, 1]
+    assert not same_elements((asked,), (replace(asked, counted=False),))
+    assert same_elements((asked,), (replace(asked),))
+
+
+def slow_scatter(axis: TransposedAxis) -> list[list[int | None]]:
+    """The sampling map of a transposed convolution, by bringing every element through every tap to its place."""
+    found: list[list[int | None]] = [[None] * axis.kernel for _ in range(axis.output)]
+    for index, tap in product(range(axis.size), range(axis.kernel)):
+        place = index * axis.stride + tap * axis.dilation - axis.begin
+        if 0 <= place < axis.output:
+            found[place][tap] = index
+    return found
+
+
+TRANSPOSED = [
+    axis
+    for numbers in SMALL
+    for begin, end in product(range(3), range(-2, 3))
+    if (axis := TransposedAxis(*numbers, begin, end)).output > 0
+]
+
+
+def test_a_transposed_axis_reads_what_reaches_each_output() -> None:
+    for axis in TRANSPOSED:
+        assert axis.reads() == slow_scatter(axis), axis
+
+
+def test_a_transposed_axis_is_the_adjoint_of_an_axis_with_its_pads() -> None:
+    for axis in TRANSPOSED:
+        forward = Axis(axis.output, axis.kernel, axis.stride, axis.dilation, axis.begin, axis.end)
+        if axis.end < 0 or forward.output != axis.size:
+            continue
+        pairs = {(index, tap, place) for index, taps in enumerate(forward.reads()) for tap, place in enumerate(taps)}
+        read = {(index, tap, place) for place, taps in enumerate(axis.reads()) for tap, index in enumerate(taps)}
+        assert {pair for pair in pairs if pair[2] is not None} == {pair for pair in read if pair[0] is not None}, axis
+
+
+@pytest.mark.parametrize("rule", ["same", "same_lower"])
+def test_same_gives_a_stride_of_outputs_for_each_element(rule: str) -> None:
+    for size, kernel, stride, dilation in SMALL:
+        ((begin, end),) = crops_by_rule(rule, (size,), (kernel,), (stride,), (dilation,))
+        assert TransposedAxis(size, kernel, stride, dilation, begin, end).output == size * stride
+        assert begin >= 0
+        if end >= 0:
+            assert (end - begin if rule == "same" else begin - end) in (0, 1)
+    assert crops_by_rule("valid", (5,), (3,), (2,), (1,)) == ((0, 0),)
+
+
+def test_a_crop_below_zero_adds_at_the_end() -> None:
+    assert [split_crop(total, lower=False) for total in (-2, 0, 3)] == [(0, -2), (0, 0), (1, 2)]
+    assert [split_crop(total, lower=True) for total in (-2, 0, 3)] == [(0, -2), (0, 0), (2, 1)]
+
+
+def test_an_outputs_crop_is_canonical_as_it_is() -> None:
+    axis = TransposedAxis(4, 3, 2, 1, 1, 0)
+    assert canonical((axis,)) == ((1, 0),)
+    assert not same_elements((axis,), (replace(axis, begin=0, end=1),))

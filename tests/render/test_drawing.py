@@ -26,6 +26,19 @@ def test_windows_are_those_of_the_geometry(
     assert list(plain(size, kernel, stride, dilation, pads).starts) == list(axis.starts)
 
 
+@pytest.mark.parametrize(
+    ("fields", "causes"),
+    [({"op": "conv_transpose"}, []), ({"op": "max_pool", "ceil_mode": True}, []), ({"op": "avg_pool"}, ["ceil-mode"])],
+    ids=str,
+)
+def test_what_has_other_windows_is_not_drawn(fields: dict[str, object], causes: list[str]) -> None:
+    about = {**case("made/a"), **fields}
+    word, axes = found(about, mismatch(about, causes=causes))
+    assert geometries(about, axes) == []
+    word, axes = found({**case("made/a"), "op": "max_pool"}, mismatch(about))
+    assert (word, len(geometries(case("made/a"), axes))) == ("effective", 1)
+
+
 def test_a_phased_stride_takes_every_phase_in_turn() -> None:
     # tf.nn.with_space_to_batch: window o starts at o % dilation + dilation * stride * (o // dilation)
     assert list(phased(4, 2, 2, 2, (1, 0)).starts) == [-1, 0, 3, 4]
