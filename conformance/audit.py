@@ -156,6 +156,8 @@ def power(op: str, chosen: Sequence[Case], own: Mapping[str, Data], catalogue: S
         if not alike:
             break
         some = sorted({index for pair in alike for index in pair})
+        if len(readings := {everyone[index].reading(case) for index in some}) == 1 and None not in readings:
+            continue
         numbers = answers(case, tensors(case, streams), [everyone[index] for index in some])
         number = dict(zip(some, numbers, strict=True))
         told = {(left, right) for left, right in alike if number[left] != number[right]}

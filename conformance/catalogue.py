@@ -127,7 +127,7 @@ def _again(**fields: Callable[[Case], tuple[int, ...]]) -> Change:
 
     def change(case: Case, pads: Pads) -> Pads:
         other: dict[str, Any] = {name: value(case) for name, value in fields.items()}
-        return replace(case, **other).pads
+        return replace(case, **other).pads_by(str(case.padding))
 
     return change
 
@@ -183,7 +183,7 @@ def _cropping_same(case: Case, pads: Pads) -> Pads:
 
 
 def _of_convolution(case: Case, pads: Pads) -> Pads:
-    return replace(case, op=CONV).pads
+    return replace(case, op=CONV).pads_by(str(case.padding))
 
 
 PADDINGS: dict[str, tuple[str, tuple[str, ...], Change]] = {

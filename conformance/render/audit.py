@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conformance.audit import Power
+from conformance.audit import RIGHT, Power
 from conformance.render.plain import counted, one_line
 from conformance.runners.onnx_node_tests import Skipped
 
@@ -50,17 +50,16 @@ def percent(part: int, whole: int) -> str:
 
 
 def _details(console: Console, power: Power) -> None:
-    witnesses = {(pair.left, pair.right): pair.witness for pair in power.unseen}
+    missed = [f"{pair.right}: {pair.witness.describe()}" for pair in power.unseen if pair.left == RIGHT.name]
+    _list(console, f"{power.op}: mistakes that no case sees, and a small one that would", missed)
+    mixed = []
     for names in power.groups:
-        apart = next((pair for pair in witnesses if pair[0] in names and pair[1] in names), None)
-        if apart is None:
-            continue
-        lines = [f"{name}" for name in names]
-        _list(console, f"{power.op}: the same answers to every case", lines)
-        shown = f"  {apart[0]!r} is told from {apart[1]!r} by: {witnesses[apart].describe()}"
-        console.print(Text(shown, "dim"), soft_wrap=True)
-    equivalent = [f"{left} = {right}" for left, right in power.equivalent]
-    _list(console, f"{power.op}: equal in every small case, so not counted", equivalent)
+        pair = next((pair for pair in power.unseen if pair.left in names and pair.right in names), None)
+        if pair and RIGHT.name not in names:
+            mixed.append(f"{' | '.join(names)}: {pair.witness.describe()}")
+    _list(console, f"{power.op}: mistakes that no case tells apart, and a small one that would", mixed)
+    equivalent = [f"{left} | {right}" for left, right in power.equivalent]
+    _list(console, f"{power.op}: mistakes that are the same in every small case, and do not count", equivalent)
     _list(console, f"{power.op}: vacuous cases, which no wrong padding can fail", power.vacuous)
 
 
@@ -70,7 +69,7 @@ def _list(console: Console, title: str, lines: Sequence[str]) -> None:
     console.print()
     console.print(Text(title, "bold"))
     for line in lines[:LISTED]:
-        console.print(Text(f"  {one_line(line)}"), soft_wrap=True)
+        console.print(Text(f"  {one_line(line, 400)}"), soft_wrap=True)
     if len(lines) > LISTED:
         console.print(Text(f"  and {counted(len(lines) - LISTED, 'more', 'more')} (--format json has all)", "dim"))
 

@@ -47,7 +47,8 @@ def node_tests() -> Iterator[Union[NodeTest, Skipped]]:
     for test in _NodeTestCases:
         nodes = test.model.graph.node
         if len(nodes) == 1 and nodes[0].op_type in OPS:
-            yield read(test.name, nodes[0], *test.data_sets[0], allowed=(test.rtol, test.atol))
+            inputs, outputs = test.data_sets[0]
+            yield read(test.name, nodes[0], inputs, outputs, (test.rtol, test.atol))
 
 
 def read(name: str, node: Any, inputs: Any, outputs: Any, allowed: Tuple[float, float]) -> Union[NodeTest, Skipped]:
