@@ -187,6 +187,8 @@ def test_pools_and_the_padding_that_they_fill_or_count() -> None:
     assert output("padding not counted", *row("avg_pool", count_include_pad=True)) == [1.5, 3]
     assert output("ceil for floor", *row("max_pool", padding="valid")) == [3, 4]
     assert output("floor for ceil", *row("max_pool", padding="valid", ceil_mode=True)) == [3]
+    kept = NAMED["a window that starts in the end pad kept"]
+    assert [kept.read(case("max_pool", ceil_mode=ceil)).rounding for ceil in (False, True)] == ["floor", "keep"]
     over = {"padding": ((1, 0),), "ceil_mode": True, "count_include_pad": True, "stride": (3,)}
     assert output("padding counted", *row("avg_pool", **over)) == [1, 3.5]
     assert output("what lies beyond the padding counted", *row("avg_pool", **over)) == [1, 7 / 3]
@@ -291,6 +293,15 @@ def test_constant_data_is_blind_and_reported_so() -> None:
     assert found.groups == [("the right answer", "kernel reversed")]
     assert found.unseen[0].witness in set(universe("conv"))
     assert power_of([replace(flat, data="lattice")], wrongs).unseen == ()
+
+
+def test_a_case_that_brings_its_own_data_is_judged_with_them() -> None:
+    made, data = row(data="normal")
+    blind = {made.id: data._replace(weights=np.ones((1, 1, 3)))}
+    (found,) = audit.audit(Selection([made], blind), [NAMED["kernel reversed"]])
+    assert found.missed == ["kernel reversed"]
+    (found,) = audit.audit(Selection([made], {made.id: data}), [NAMED["kernel reversed"]])
+    assert found.missed == []
 
 
 def test_what_any_case_tells_apart_is_told_apart_by_the_selection() -> None:
