@@ -262,6 +262,37 @@ def probe(case: str | None, runners: tuple[str, ...], paths: tuple[Path, ...], t
 
 
 @commands.command()
+@_selection
+@click.option("--onnx-node-tests", is_flag=True, help="ONNX's own node tests instead of case files (needs onnx).")
+@click.option("--matrix", is_flag=True, help="Every case's answers too.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@_no_color
+def audit(
+    paths: tuple[Path, ...],
+    expression: str,
+    tags: tuple[str, ...],
+    onnx_node_tests: bool,
+    matrix: bool,
+    form: str,
+    no_color: bool,
+) -> int:
+    """Say which wrong implementations a set of cases can tell apart.
+
+    Exit status: 0 all that differ are told apart, 1 some are not, 5 nothing selected.
+    """
+    from conformance import audit as auditing
+    from conformance.render import audit as shown
+
+    selection = auditing.select(paths, expression, tags, onnx_node_tests)
+    powers = auditing.audit(selection)
+    if form == "json":
+        click.echo(shown.as_json(powers, selection.skipped, matrix))
+    else:
+        shown.show(powers, selection.skipped, matrix, no_color)
+    return int(any(power.unseen for power in powers))
+
+
+@commands.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @_no_color
 def report(folder: Path, no_color: bool) -> int:
