@@ -52,8 +52,9 @@ def attribute(truth: Truth, job: Job, output: Array, dtype: str, where: Differen
             for fit in fits
             if (fit.causes or view.causes or extra) and not set(view.causes) & set(fit.causes)
         ]
+    names = hypotheses.names(case, job.spelling)
     if not found:
-        return verdict(("unattributed",), f"{tried} hypotheses rejected", tried=tried)
+        return verdict(("unattributed",), f"{tried} hypotheses rejected", tried=tried, rejected=tuple(names))
     least = min(cost for cost, _, _ in found)
     _, view, fit = next(one for one in found if one[0] == least)
     sets = dict.fromkeys((*one.causes, *seen.causes, *extra) for cost, seen, one in found if cost == least)
@@ -64,6 +65,8 @@ def attribute(truth: Truth, job: Job, output: Array, dtype: str, where: Differen
         "seen in samples" if truth.huge else "",
         alternatives=tuple(causes for causes in sets if causes != (*fit.causes, *view.causes, *extra)),
         effective=canonical(fit.reading.axes(case)) if view.truth is truth else None,
+        geometry=hypotheses.changed(truth.asked, fit.reading) if view.truth is truth else None,
+        rejected=tuple(name for name in names if not any(name in causes for causes in sets)),
         tried=tried,
     )
 

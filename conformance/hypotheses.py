@@ -10,7 +10,7 @@ dilation, as a framework would.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -197,6 +197,25 @@ def hypotheses(case: Case, spelling: Spelling, output: Sizes, screen: Screen | N
     return sorted(found, key=lambda one: (one.cost, len(one.causes)))
 
 
+def under(case: Case, spelling: Spelling, causes: Collection[str]) -> list[Reading]:
+    """The readings that exactly these causes lead to, amounts of padding without a rule left out."""
+    found: dict[Reading, None] = {}
+    for some, changed in changes(case, reading(case, spelling.pads)):
+        if set(some) <= set(causes):
+            for more, pads in paddings(case, spelling, changed):
+                if sorted((*more, *some)) == sorted(causes):
+                    found[replace(changed, pads=pads)] = None
+    return list(found)
+
+
+def names(case: Case, spelling: Spelling) -> list[str]:
+    """The causes that come into question for a case, in the order of the closed list."""
+    faithful = reading(case, spelling.pads)
+    found = {AMOUNT, *(cause for causes, _ in changes(case, faithful) for cause in causes)}
+    found |= {cause for causes, pads in paddings(case, spelling, faithful) for cause in causes if pads != spelling.pads}
+    return sorted(found, key=ORDER.__getitem__)
+
+
 def sizes(case: Case, spelling: Spelling) -> set[Sizes]:
     """The spatial output sizes that a named padding gives, with up to one other change."""
     return {
@@ -264,6 +283,11 @@ def _pool_changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ..
     for changes in product(windows, strides, values, roundings):
         fields = {name: value for _, change in changes for name, value in change.items()}
         yield tuple(cause for cause, _ in changes if cause), replace(faithful, **fields)
+
+
+def changed(asked: Reading, found: Reading) -> dict[str, Any]:
+    """What of a reading is not as asked for, besides the pads, by the names of its fields."""
+    return {name: value for name, value in asdict(found).items() if name != "pads" and value != getattr(asked, name)}
 
 
 def explain(case: Case, asked: Reading, found: Reading) -> str:

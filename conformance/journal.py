@@ -90,7 +90,7 @@ def result_record(judged: Judged) -> Record:
     elif verdict.kind == "match" and not verdict.algorithm:
         return record
     record["code"] = job.spelling.code
-    for name in ("evidence", "alternatives", "tried", "fix", "sample"):
+    for name in ("evidence", "alternatives", "separating", "tried", "rejected", "geometry", "fix", "sample"):
         if getattr(verdict, name):
             record[name] = getattr(verdict, name)
     if verdict.difference:

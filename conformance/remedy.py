@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from conformance import hypotheses, oracle, probe
+from conformance import hypotheses, oracle, probe, separate
 from conformance.domain.case import Case
 from conformance.domain.geometry import Pads, canonical, same_elements
 from conformance.domain.records import Job, Judged, Outcome, Spelling, Verdict
@@ -36,6 +36,7 @@ def remedy(
     """
     left = Counter((job.runner, job.case.id) for job in jobs)
     planned = {job.key for job in jobs}
+    told: dict[object, str] = {}
 
     def untried(job: Job) -> list[Job]:
         return [other for other in others(job, job.case) if other.key not in planned]
@@ -54,7 +55,14 @@ def remedy(
         right = next((one.job for one in group if one.verdict.kind == "match"), None)
         for one in groups.pop(key):
             if one.verdict.kind in WRONG:
-                one = replace(one, verdict=replace(one.verdict, fix=fix(right) if right else None))
+                one = replace(
+                    one,
+                    verdict=replace(
+                        one.verdict,
+                        fix=fix(right) if right else None,
+                        separating=separating(one.job, one.verdict, others, told),
+                    ),
+                )
                 if UNKNOWN in one.verdict.causes or (right is None and untried(one.job)):
                     waiting.append(one)
                 else:
@@ -65,6 +73,23 @@ def remedy(
 def fix(job: Job) -> dict[str, str]:
     """What to write instead: a variant that gave the right answer."""
     return {"variant": job.variant, "code": job.spelling.code}
+
+
+def separating(job: Job, verdict: Verdict, others: Others, told: dict[object, str]) -> tuple[str, ...]:
+    """For each alternative the smallest case that would tell it from the causes named; ``told`` remembers them."""
+
+    def write(case: Case) -> Spelling | None:
+        return next((other.spelling for other in others(job, case) if other.variant == job.variant), None)
+
+    found = []
+    for causes in verdict.alternatives:
+        like = replace(job.case, id="", seed=0, input=(), tags=())
+        key = (job.runner, job.variant, like, verdict.causes, causes)
+        if key not in told:
+            small = separate.smallest(job.case, write, verdict.causes, causes)
+            told[key] = small.describe() if small else ""
+        found.append(told[key])
+    return tuple(found) if any(found) else ()
 
 
 def _more(
@@ -129,6 +154,7 @@ def probed(
         causes=causes if None not in causes else (UNKNOWN,),  # type: ignore[arg-type]
         evidence=evidence,
         effective=canonical(reading.axes(job.case)),
+        geometry=hypotheses.changed(asked, reading),
     )
 
 

@@ -93,7 +93,9 @@ class Verdict:
     other sets of causes that reproduce the output as well; ``sample`` holds the numbers around the
     first difference; ``tried`` counts the hypotheses that were run; ``fix`` is a variant of the same
     runner, and what it writes, that was run and is right; ``algorithm`` is the fast one whose bound
-    explains an accepted output that no direct sum gives.
+    explains an accepted output that no direct sum gives. ``rejected`` are the causes that came into
+    question and explain nothing; ``geometry`` is what of the effective geometry, besides the pads, is
+    not as asked for; ``separating`` is, for each alternative, the smallest case that would tell it apart.
     """
 
     kind: str
@@ -104,6 +106,9 @@ class Verdict:
     difference: Optional[Difference] = None
     sample: Optional[Dict[str, Any]] = None
     tried: int = 0
+    rejected: Tuple[str, ...] = ()
+    geometry: Optional[Dict[str, Any]] = None
+    separating: Tuple[str, ...] = ()
     fix: Optional[Dict[str, str]] = None
     message: str = ""
     integral: bool = True

@@ -1,0 +1,78 @@
+"""Where two explanations of one output fit: the smallest case on which they would differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from conformance import hypotheses, oracle
+from conformance.domain.case import Case
+from conformance.domain.records import Spelling
+from conformance.domain.tensors import Data, tensors
+from conformance.oracle import Reading, Reference
+
+Write = Callable[[Case], Spelling | None]
+
+TRIED = 400
+"""Cases that are looked at, the smallest first."""
+
+
+def smallest(case: Case, write: Write, one: Sequence[str], other: Sequence[str]) -> Case | None:
+    """The smallest case like this one, as the same variant writes it, on which two sets of causes give other outputs.
+
+    Channels, groups, filters and bias stay. None where no small one does, and for an amount of padding
+    that follows no rule, as it says nothing about another case.
+    """
+    if hypotheses.AMOUNT in (*one, *other):
+        return None
+    for number, candidate in enumerate(candidates(case)):
+        if number == TRIED:
+            return None
+        spelling = write(candidate)
+        if spelling is not None and _differ(candidate, spelling, one, other):
+            return candidate
+    return None
+
+
+def candidates(case: Case) -> Iterator[Case]:
+    """Small cases like this one, by the elements of their input."""
+    kernels = dict.fromkeys((case.kernel, tuple(2 + axis % 2 for axis in range(case.rank))))
+    strides = dict.fromkeys((case.stride, (2,) * case.rank))
+    dilations = dict.fromkeys((case.dilation, tuple(2 - axis % 2 for axis in range(case.rank))))
+    paddings = [case.padding]
+    if not isinstance(case.padding, str):
+        paddings.append(tuple((axis, axis + 1) for axis in range(case.rank)))
+    sizes = [tuple(size + axis * more for axis in range(case.rank)) for size in range(3, 11) for more in (0, 1)]
+    found = {}
+    for size, kernel, stride, dilation, padding in product(sizes, kernels, strides, dilations, paddings):
+        small = replace(
+            case,
+            id="separating",
+            input=size,
+            kernel=kernel,
+            stride=stride,
+            dilation=dilation,
+            padding=padding,
+            batch=1,
+            data="lattice",
+            output_shape=(),
+            output_padding=tuple(min(more, s - 1) for more, s in zip(case.output_padding, stride, strict=False)),
+            expect=type(case.expect)(),
+        )
+        if min(small.output(small.pads)) > 0:
+            found[size, kernel, stride, dilation, padding] = small
+    yield from sorted(found.values(), key=lambda small: (np.prod(small.input), sum(small.stride + small.dilation)))
+
+
+def _differ(case: Case, spelling: Spelling, one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether no reading of one set of causes gives what one of the other's gives."""
+    data = tensors(case)
+    lefts, rights = (_outputs(case, data, hypotheses.under(case, spelling, causes)) for causes in (one, other))
+    return bool(lefts and rights) and not any(np.array_equal(left, right) for left in lefts for right in rights)
+
+
+def _outputs(case: Case, data: Data, readings: Sequence[Reading]) -> list[Reference]:
+    return [oracle.compute(case, data, how) for how in readings if min(how.output_shape(case)) > 0]
