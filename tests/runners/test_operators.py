@@ -216,12 +216,12 @@ def test_the_bias_reaches_the_outputs_that_are_added(opened: dict[str, Runner], 
     assert verdict(opened[name], case, "explicit").kind == "match"
 
 
-@pytest.mark.parametrize("case", ALL.values(), ids=ALL.keys())
-def test_pytorch_by_hand_is_right_for_every_case(opened: dict[str, Runner], case: Case) -> None:
-    if case.op == "avg_pool" and max(case.dilation) > 1:
-        assert opened["torch"].variants["explicit"](case) is None
-    else:
-        assert verdict(opened["torch"], case, "explicit").kind == "match"
+def test_pytorch_by_hand_is_right_for_every_case(opened: dict[str, Runner]) -> None:
+    for case in ALL.values():
+        if case.op == "avg_pool" and max(case.dilation) > 1:
+            assert opened["torch"].variants["explicit"](case) is None
+        else:
+            assert verdict(opened["torch"], case, "explicit").kind == "match", case.id
 
 
 def test_the_shape_of_a_model_is_the_operators() -> None:
