@@ -39,7 +39,13 @@ def remedy(
     told: dict[object, str] = {}
 
     def untried(job: Job) -> list[Job]:
-        return [other for other in others(job, job.case) if other.key not in planned]
+        """The variant that may be a fix: of those left out that declare what is asked for, one with numbers first."""
+        able = [
+            other
+            for other in others(job, job.case)
+            if other.key not in planned and same_elements(job.case.axes(other.spelling.pads), job.case.asked)
+        ]
+        return sorted(able, key=lambda other: other.spelling.by_rule)[:1]
 
     groups: dict[tuple[str, str], list[Judged]] = {}
     waiting: list[Judged] = []
