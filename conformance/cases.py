@@ -338,12 +338,10 @@ class _Entry:
         if case.pool:
             if case.padding == "causal":
                 raise self.error("padding: causal with a pool; allowed: with op conv", "padding")
-            for axis in case.asked:
-                if axis.output > 0 and not all(any(place not in (None, -1) for place in taps) for taps in axis.reads()):
-                    allowed = "pads with which every window meets the input"
-                    raise self.error(
-                        f"padding: {axis.begin, axis.end} around {axis.size}; allowed: {allowed}", "padding"
-                    )
+            axis = case.lonely
+            if axis and axis.output > 0:
+                allowed = "pads with which every window meets the input"
+                raise self.error(f"padding: {axis.begin, axis.end} around {axis.size}; allowed: {allowed}", "padding")
 
     def check_crop(self, axis: AnyAxis, number: int) -> None:
         """A transposed convolution has outputs, and its output padding is not longer than a stride."""

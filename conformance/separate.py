@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from conformance import hypotheses, oracle
-from conformance.domain.case import Case
+from conformance.domain.case import EXACT, Case
 from conformance.domain.records import Spelling
 from conformance.domain.tensors import Data, tensors
 from conformance.oracle import Reading, Reference
@@ -44,7 +44,7 @@ def candidates(case: Case) -> Iterator[Case]:
     dilations = dict.fromkeys((case.dilation, tuple(2 - axis % 2 for axis in range(case.rank))))
     paddings = [case.padding]
     if not isinstance(case.padding, str):
-        paddings.append(tuple((axis, axis + 1) for axis in range(case.rank)))
+        paddings.append(tuple((1 + axis % 2, 2) for axis in range(case.rank)))
     sizes = [tuple(size + axis * more for axis in range(case.rank)) for size in range(3, 11) for more in (0, 1)]
     found = {}
     for size, kernel, stride, dilation, padding in product(sizes, kernels, strides, dilations, paddings):
@@ -62,7 +62,7 @@ def candidates(case: Case) -> Iterator[Case]:
             output_padding=tuple(min(more, s - 1) for more, s in zip(case.output_padding, stride, strict=False)),
             expect=type(case.expect)(),
         )
-        if min(small.output(small.pads)) > 0:
+        if min(small.output(small.pads)) > 0 and not small.lonely and small.products <= EXACT[case.dtype]:
             found[size, kernel, stride, dilation, padding] = small
     yield from sorted(found.values(), key=lambda small: (np.prod(small.input), sum(small.stride + small.dilation)))
 
@@ -75,4 +75,10 @@ def _differ(case: Case, spelling: Spelling, one: Sequence[str], other: Sequence[
 
 
 def _outputs(case: Case, data: Data, readings: Sequence[Reading]) -> list[Reference]:
-    return [oracle.compute(case, data, how) for how in readings if min(how.output_shape(case)) > 0]
+    return [oracle.compute(case, data, how) for how in readings if _possible(case, how)]
+
+
+def _possible(case: Case, how: Reading) -> bool:
+    """Whether a reading gives an output, and a bias along the last axis is as long as that."""
+    shape = how.output_shape(case)
+    return min(shape) > 0 and (not how.bias_last or shape[-1] == case.filters)

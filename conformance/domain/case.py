@@ -146,6 +146,13 @@ class Case:
         return self.axes(self.pads)
 
     @property
+    def lonely(self) -> Optional[AnyAxis]:
+        """An axis of a pool with a window that lies in the padding alone, and so has no answer; None for none."""
+        empty = {None, -1}
+        axes = self.asked if self.pool else ()
+        return next((axis for axis in axes if any(empty.issuperset(taps) for taps in axis.reads())), None)
+
+    @property
     def rounding(self) -> str:
         """How the number of windows is rounded (``geometry.Axis``)."""
         return "ceil" if self.ceil_mode else "floor"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Tuple
 
 from conformance.domain.case import OPS
@@ -62,18 +63,34 @@ class Onnx2Keras(Converter):
         return layer
 
 
-class _SamePadding:
-    """``keras`` as the patched converter sees it: padding layers dropped, convolutions made SAME."""
+class _SameLayers:
+    """``keras.layers`` as the patched converter sees it: padding layers dropped, convolutions made SAME."""
 
-    def __init__(self, keras: Any) -> None:
-        self._keras = keras
-        self.layers = self
+    def __init__(self, layers: Any) -> None:
+        self._layers = layers
 
     def __getattr__(self, name: str) -> Any:
+        layer = getattr(self._layers, name)
         if name.startswith("ZeroPadding"):
             return lambda **_: lambda tensor: tensor
-        layer = getattr(self._keras.layers, name)
+        if name == "Lambda":  # a grouped convolution is a function of tf.nn.conv2d
+            return lambda function, **options: layer(_same(function), **options)
         return lambda **options: layer(**{**options, "padding": "same"})
+
+
+def _same(function: Any) -> Any:
+    """A function whose ``tf.nn.conv2d`` pads with SAME."""
+    import tensorflow as tf
+
+    def patched(*arguments: Any) -> Any:
+        released = tf.nn.conv2d
+        tf.nn.conv2d = lambda *given, **options: released(*given, **{**options, "padding": "SAME"})
+        try:
+            return function(*arguments)
+        finally:
+            tf.nn.conv2d = released
+
+    return patched
 
 
 class Onnx2KerasSame(Onnx2Keras):
@@ -91,14 +108,11 @@ class Onnx2KerasSame(Onnx2Keras):
         from onnx2keras.layers import AVAILABLE_CONVERTERS
 
         keras, released = convolution_layers.keras, AVAILABLE_CONVERTERS["Conv"]
-        patched = _SamePadding(keras)
+        patched = SimpleNamespace(layers=_SameLayers(keras.layers), backend=keras.backend)
 
         def convert_conv(node: Any, params: Any, layers: Any, *rest: Any) -> None:
-            kernel = layers[node.input[1]]
-            groups = params.get("group", 1)
-            # A grouped 2-D convolution and every 1-D one are written as functions without a padding argument.
-            by_layer = kernel.ndim == 5 or groups in (1, groups * kernel.shape[1])
-            if kernel.ndim > 3 and by_layer and any(params.get("pads", ())):
+            # A 1-D convolution has no padding layer: it is SAME as released.
+            if layers[node.input[1]].ndim > 3 and any(params.get("pads", ())):
                 convolution_layers.keras = patched
             try:
                 released(node, params, layers, *rest)
