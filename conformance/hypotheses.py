@@ -69,6 +69,8 @@ def paddings(case: Case, spelling: Spelling, stride: Sizes, dilation: Sizes, swa
     yield "pads-begin-only", tuple((begin, 0) for begin, _ in pads)
     if case.transposed:
         yield "crop-side", tuple((end, begin) for begin, end in pads)
+    if any(end < 0 for _, end in pads):
+        yield "output-padding", tuple((begin, max(end, 0)) for begin, end in pads)
     if case.output_padding:
         yield "output-padding", tuple((b, e + more) for (b, e), more in zip(pads, case.output_padding, strict=True))
         yield (

@@ -247,10 +247,12 @@ def error_bound(case: Case, data: Data, how: Reading, terms: int) -> Reference:
     """Elementwise bound on the forward error of a correct output (NUMERICS: γ_m·S + m·tiny).
 
     Holds for direct summation in any order, fused or not, in the case's dtype. A float64 output is
-    judged by a reference that errs as much, so its bound is doubled.
+    judged by a reference that errs as much, so its bound is doubled. An average may be rounded twice
+    more, where it is corrected for another divisor.
     """
+    terms += 2 * case.pool
     unit, tiny = {"float32": (2.0**-24, 2.0**-126), "float64": (2.0**-53, 2.0**-1022)}[case.dtype]
-    magnitude = convolve(case, data.map(np.abs), how)
+    magnitude = abs(compute(case, data.map(np.abs), how))
     gamma = terms * unit / (1 - terms * unit)
     bound = gamma * magnitude + terms * tiny
     return bound * 2 if case.dtype == "float64" else bound

@@ -131,10 +131,9 @@ class Case:
                 geometry.split_crop(whole - size, lower=self.padding == "same_lower")
                 for whole, size in zip(full, self.output_shape)
             )
-        if isinstance(self.padding, str):
-            return self.pads_by(self.padding)
+        pads = self.pads_by(self.padding) if isinstance(self.padding, str) else self.padding
         more = self.output_padding or (0,) * self.rank
-        return tuple((begin, end - extra) for (begin, end), extra in zip(self.padding, more))
+        return tuple((begin, end - extra) for (begin, end), extra in zip(pads, more))
 
     def pads_by(self, rule: str) -> Pads:
         """The pads that a rule of ``geometry.RULES`` gives for this case's sizes."""

@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 from conformance.domain.case import by, spell_padding
 from conformance.domain.geometry import (
     AnyAxis,
+    Axis,
     Pads,
     Sizes,
     axes,
@@ -43,7 +44,7 @@ FACTS = {
     "agrees_with": "the rules that read the same elements",
     "undilated_differs_from": "the rules that read other elements once dilation is taken for 1",
     "first_dilation_differs_from": "the rules that read other elements once the first axis' dilation is taken for all",
-    "same_leaves": "elements at the end of an axis that SAME's windows never reach, the most on any axis",
+    "same_leaves": "elements at the end that SAME's windows never reach (of a transposed convolution, outputs), on any axis",
     "undilated_odd": "whether same and same_lower read other elements once dilation is taken for 1",
     "first_dilation": "the first axis' dilation",
     "length_fits_channels": "whether the first axis' size could be taken for the number of channels",
@@ -138,9 +139,10 @@ def _multiplier(of: CaseFacts) -> int:
 
 def _same_leaves(of: CaseFacts) -> int:
     same = of.axes(of.ruled("same", of.dilation))
-    if of["op"] == "conv_transpose":
-        return 0
-    return max(max(axis.size - axis.starts[-1] - axis.extent, 0) for axis in same)
+    return max(
+        max(axis.size - axis.starts[-1] - axis.extent if isinstance(axis, Axis) else axis.stride - axis.extent, 0)
+        for axis in same
+    )
 
 
 def _undilated_odd(of: CaseFacts) -> bool:

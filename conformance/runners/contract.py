@@ -7,11 +7,12 @@ inherit from these classes: ``runners.load`` takes any class with those attribut
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from conformance.domain.case import Case
+from conformance.domain.geometry import Pads, canonical
 from conformance.domain.records import Spelling
 
 if TYPE_CHECKING:
@@ -104,6 +105,29 @@ def call(function: str, *arguments: str, **options: Any) -> str:
     """The text of a call: positional source texts, then options by ``repr`` (None leaves one out)."""
     parts = [*arguments, *(f"{name}={value!r}" for name, value in options.items() if value is not None)]
     return f"{function}({', '.join(parts)})"
+
+
+def padded_reach(case: Case, pads: Optional[Pads] = None) -> Pads:
+    """What to pad a pool's input with by hand: its pads, or with ceil as far as its last window reaches."""
+    pads = case.pads if pads is None else pads
+    return canonical(case.axes(pads)) if case.ceil_mode else pads
+
+
+def same_pool(case: Case) -> bool:
+    """Whether SAME of TensorFlow can write a pool: as many windows, and divisors without the padding."""
+    rounded = replace(case, ceil_mode=False, count_include_pad=False)
+    pads = case.pads_by("same")
+    return all(
+        axis.output == plain.output and axis.divisors() == plain.divisors()
+        for axis, plain in zip(case.axes(pads), rounded.axes(pads))
+    )
+
+
+def numbered_alike(case: Case) -> bool:
+    """Whether pads alike on both sides are asked for, an output padding left aside."""
+    if isinstance(case.padding, str):
+        return case.padding == "valid"
+    return all(begin == end for begin, end in case.padding)
 
 
 def same_by_habit(case: Case) -> bool:

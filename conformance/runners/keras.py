@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from conformance.domain.case import Case
+from conformance.domain.case import OPS, Case
+from conformance.domain.geometry import Axis, Pads
 from conformance.domain.records import Spelling
-from conformance.runners.contract import Refusal, Runner, Weights, call, same_by_habit
+from conformance.runners.contract import Refusal, Runner, Weights, call, padded_reach, same_by_habit, same_pool
 from conformance.runners.tensorflow import (
     channels_first,
     channels_last,
@@ -23,7 +24,7 @@ STRIDED_DILATION = Refusal("ValueError", "`strides > 1` not supported in conjunc
 
 def separate(case: Case) -> bool:
     """Whether the case is a ``DepthwiseConv`` layer, which Keras has for rank 1 and 2."""
-    return case.depthwise and case.rank < 3
+    return case.op == "conv" and case.depthwise and case.rank < 3
 
 
 def dtype(case: Case) -> Optional[str]:
@@ -57,11 +58,45 @@ def convolution(case: Case, padding: str) -> str:
     )
 
 
+def transposed(case: Case, padding: str) -> str:
+    """The Keras layer of a transposed convolution, which has no groups."""
+    return call(
+        f"keras.layers.Conv{case.rank}DTranspose",
+        str(case.filters),
+        repr(case.kernel),
+        strides=case.stride,
+        padding=padding,
+        dilation_rate=case.dilation,
+        use_bias=case.bias,
+        dtype=dtype(case),
+    )
+
+
+def pool(case: Case, padding: str) -> str:
+    """The Keras layer of a pool, which has no dilation."""
+    name = "MaxPooling" if case.op == "max_pool" else "AveragePooling"
+    return call(
+        f"keras.layers.{name}{case.rank}D",
+        repr(case.kernel),
+        strides=case.stride,
+        padding=padding,
+        dtype=dtype(case),
+    )
+
+
+def writable(case: Case) -> bool:
+    """Whether Keras has a layer for the case."""
+    return not (case.transposed and case.groups > 1) and not (case.pool and max(case.dilation) > 1)
+
+
 def same(case: Case) -> Optional[Spelling]:
     """``padding="same"``, where asked for and where the shapes agree with what is."""
-    if not same_by_habit(case):
+    if not writable(case) or not same_by_habit(case) or (case.pool and not same_pool(case)):
         return None
-    return Spelling(case.pads_by("same"), convolution(case, "same"), by_rule=True)
+    pads = case.pads_by("same")
+    if case.transposed:
+        return None if case.output(pads) != case.output(case.pads) else Spelling(pads, transposed(case, "same"), True)
+    return Spelling(pads, (pool if case.pool else convolution)(case, "same"), by_rule=True)
 
 
 def causal(case: Case) -> Optional[Spelling]:
@@ -72,19 +107,50 @@ def causal(case: Case) -> Optional[Spelling]:
 
 
 def zeropad(case: Case) -> Optional[Spelling]:
-    """``ZeroPadding`` and ``padding="valid"``: right for every case."""
-    pads = case.pads[0] if case.rank == 1 else case.pads
-    layer = convolution(case, "valid")
-    if not any(amount for pair in case.pads for amount in pair):
-        return Spelling(case.pads, layer)
-    padding = call(f"keras.layers.ZeroPadding{case.rank}D", repr(pads), dtype=dtype(case))
-    return Spelling(case.pads, f"keras.Sequential([{padding}, {layer}])")
+    """``padding="valid"`` after ``ZeroPadding`` or before ``Cropping``: right for every convolution.
+
+    Of the pools, for averages that count all of their padding, and for those that need none.
+    """
+    if not writable(case):
+        return None
+    if case.transposed:
+        return cropped(case)
+    if not case.pool:
+        return Spelling(case.pads, sequence(around(case, "ZeroPadding", case.pads), convolution(case, "valid")))
+    reach = padded_reach(case)
+    whole = all(set(axis.divisors()) == {axis.kernel} for axis in case.asked if isinstance(axis, Axis))
+    if any(map(any, reach)) and (case.op == "max_pool" or not whole):
+        return None
+    return Spelling(case.pads, sequence(around(case, "ZeroPadding", reach), pool(case, "valid")))
+
+
+def cropped(case: Case) -> Optional[Spelling]:
+    """``Cropping`` of a ``valid`` layer, which has a stride of outputs for each input at least."""
+    beyond = [max(axis.stride - axis.extent, 0) for axis in case.asked]
+    crops = tuple((begin, end + more) for (begin, end), more in zip(case.pads, beyond))
+    if min(map(min, crops)) < 0:
+        return None
+    return Spelling(case.pads, sequence(transposed(case, "valid"), around(case, "Cropping", crops)))
+
+
+def around(case: Case, name: str, pads: Pads) -> str:
+    """A ``ZeroPadding`` or ``Cropping`` layer; nothing where it would do nothing."""
+    if not any(map(any, pads)):
+        return ""
+    return call(f"keras.layers.{name}{case.rank}D", repr(pads[0] if case.rank == 1 else pads), dtype=dtype(case))
+
+
+def sequence(*layers: str) -> str:
+    """The layers that there are, one after the other."""
+    there = list(filter(None, layers))
+    return there[0] if len(there) == 1 else f"keras.Sequential([{', '.join(there)}])"
 
 
 class Keras(Runner):
     """Layers of Keras 3."""
 
     name = "keras"
+    ops = OPS
     distributions = ("keras", "tensorflow")
     extra = "tensorflow"
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
@@ -105,7 +171,8 @@ class Keras(Runner):
         kernel = weights.kernel
         model.build((case.batch, *case.input, case.channels))
         ordered = filters_by_channel(kernel, case.channels) if separate(case) else filters_last(kernel)
-        model.set_weights([ordered] if weights.bias is None else [ordered, weights.bias])
+        if not case.pool:
+            model.set_weights([ordered] if weights.bias is None else [ordered, weights.bias])
 
         def layer(x: Array) -> Array:
             return channels_first(model(channels_last(x)).numpy())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Tuple
 
+from conformance.domain.case import OPS
 from conformance.runners.keras import STRIDED_DILATION
 from conformance.runners.onnx_models import Converter
 from conformance.runners.tensorflow import channels_first, channels_last, pin_threads
@@ -17,6 +18,7 @@ class Onnx2Keras(Converter):
     """onnx2keras as released."""
 
     name = "onnx2keras"
+    ops: Tuple[str, ...] = OPS
     distributions = ("onnx2keras", "onnx", "keras", "tensorflow", "torch")
     extra = "onnx2keras"
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
@@ -78,6 +80,7 @@ class Onnx2KerasSame(Onnx2Keras):
     """onnx2keras patched as in the project's third question: SAME instead of zero padding and VALID."""
 
     name = "onnx2keras-same"
+    ops = ("conv",)
     models = ("pads",)
     control = "patched to write padding='same' where the release writes ZeroPadding and valid"
 

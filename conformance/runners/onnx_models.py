@@ -1,12 +1,13 @@
 """Cases as ONNX models, and the runner that any converter or ONNX runtime becomes.
 
-A model holds one ``Conv`` node written by a variant (``pads`` or ``auto_pad``), or what
+A model holds one node written by a variant (``pads`` or ``auto_pad``), or what
 ``torch.onnx.export`` makes of a real ``torch.nn`` module (``torch-export``).
 """
 
 from __future__ import annotations
 
 import io
+import json
 import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
@@ -21,42 +22,55 @@ if TYPE_CHECKING:
 OPSET = 17
 """Old enough for every converter and new enough for ``Pad`` with its pads as an input."""
 
+DILATED_AVERAGE = 19
+"""The first with dilations in ``AveragePool``."""
+
 IR_VERSION = 8
 
 AUTO_PAD = {"same": "SAME_UPPER", "same_lower": "SAME_LOWER", "valid": "VALID"}
 
 
+OP_TYPES = {"conv": "Conv", "conv_transpose": "ConvTranspose", "max_pool": "MaxPool", "avg_pool": "AveragePool"}
+
+
 def node(case: Case, **padding: object) -> str:
-    """``helper.make_node`` of the case's ``Conv``; ``padding`` is ``pads`` or ``auto_pad``."""
-    inputs = '["x", "w", "b"]' if case.bias else '["x", "w"]'
+    """``helper.make_node`` of the case's operator; ``padding`` is ``pads`` or ``auto_pad`` and what goes with it."""
+    inputs = ["x"] if case.pool else ["x", "w", *["b"] * case.bias]
+    dilated = not case.pool or max(case.dilation) > 1
     return call(
         "helper.make_node",
-        '"Conv"',
-        inputs,
+        f'"{OP_TYPES[case.op]}"',
+        json.dumps(inputs),
         '["y"]',
         kernel_shape=list(case.kernel),
         strides=list(case.stride),
-        dilations=list(case.dilation),
-        group=case.groups,
+        dilations=list(case.dilation) if dilated else None,
+        group=None if case.pool else case.groups,
+        ceil_mode=int(case.ceil_mode) or None,
+        count_include_pad=int(case.count_include_pad) or None,
         **padding,
     )
 
 
 def pads(case: Case) -> Optional[Spelling]:
     """Explicit pads, all the begins and then all the ends: right for every case."""
-    flat = [begin for begin, _ in case.pads] + [end for _, end in case.pads]
-    return Spelling(case.pads, node(case, pads=flat))
+    more = [max(-end, extra) for (_, end), extra in zip(case.pads, case.output_padding or (0,) * case.rank)]
+    flat = [begin for begin, _ in case.pads] + [end + extra for (_, end), extra in zip(case.pads, more)]
+    return Spelling(case.pads, node(case, pads=flat, output_padding=more if case.transposed and any(more) else None))
 
 
 def auto_pad(case: Case) -> Optional[Spelling]:
     """The rule's name in ``auto_pad``, for the paddings that ONNX has a name for."""
     if not isinstance(case.padding, str) or case.padding not in AUTO_PAD:
         return None
-    return Spelling(case.pads, node(case, auto_pad=AUTO_PAD[case.padding]), by_rule=True)
+    options = {name: list(value) for name in ("output_padding", "output_shape") if (value := getattr(case, name))}
+    return Spelling(case.pads, node(case, auto_pad=AUTO_PAD[case.padding], **options), by_rule=True)
 
 
 def module(case: Case) -> Optional[Spelling]:
     """A ``torch.nn`` module: symmetric pads in the convolution, others as a padding layer before it."""
+    if case.op != "conv":
+        return own_padding(case)
     symmetric = all(begin == end for begin, end in case.pads)
     flat = tuple(amount for pair in reversed(case.pads) for amount in pair)
     convolution = call(
@@ -72,6 +86,43 @@ def module(case: Case) -> Optional[Spelling]:
     )
     padding = call(f"nn.ConstantPad{case.rank}d", repr(flat), "0.0")
     return Spelling(case.pads, convolution if symmetric else f"nn.Sequential({padding}, {convolution})")
+
+
+def own_padding(case: Case) -> Optional[Spelling]:
+    """A pool or a transposed convolution of ``torch.nn``, where its own ``padding`` says what is asked for."""
+    averaged = case.op == "avg_pool"
+    begins = tuple(begin for begin, _ in case.pads)
+    more = tuple(begin - end for begin, end in case.pads)
+    if case.transposed:
+        if any(not 0 <= extra < stride for extra, stride in zip(more, case.stride)):
+            return None
+        layer = call(
+            f"nn.ConvTranspose{case.rank}d",
+            str(case.channels),
+            str(case.filters),
+            repr(case.kernel),
+            stride=case.stride,
+            padding=begins,
+            output_padding=more,
+            groups=case.groups,
+            bias=case.bias,
+            dilation=case.dilation,
+        )
+        return Spelling(case.pads, layer)
+    if any(more) or (averaged and max(case.dilation) > 1):
+        return None
+    if any(2 * begin > kernel for begin, kernel in zip(begins, case.kernel)):
+        return None
+    layer = call(
+        f"nn.{'AvgPool' if averaged else 'MaxPool'}{case.rank}d",
+        repr(case.kernel),
+        stride=case.stride,
+        padding=begins,
+        dilation=None if averaged else case.dilation,
+        ceil_mode=case.ceil_mode,
+        count_include_pad=case.count_include_pad if averaged else None,
+    )
+    return Spelling(case.pads, layer)
 
 
 def dynamo_module(case: Case) -> Optional[Spelling]:
@@ -134,7 +185,7 @@ def single_node(part: Any, case: Case, weights: Weights) -> Any:
     """An ONNX model of one node, its weights as initialisers, with static shapes."""
     from onnx import helper, numpy_helper
 
-    initializers = [numpy_helper.from_array(weights.kernel, "w")]
+    initializers = [] if case.pool else [numpy_helper.from_array(weights.kernel, "w")]
     if weights.bias is not None:
         initializers.append(numpy_helper.from_array(weights.bias, "b"))
     element = element_type(case.dtype)
@@ -145,7 +196,8 @@ def single_node(part: Any, case: Case, weights: Weights) -> Any:
         [helper.make_tensor_value_info("y", element, (case.batch, case.filters, *case.output(case.pads)))],
         initializers,
     )
-    opsets = [helper.make_opsetid("", OPSET)]
+    dilated = case.op == "avg_pool" and max(case.dilation) > 1
+    opsets = [helper.make_opsetid("", DILATED_AVERAGE if dilated else OPSET)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
 
@@ -163,11 +215,12 @@ def export(torch: Any, network: Any, case: Case, weights: Weights, dynamo: bool)
     import onnx
 
     layer = network[-1] if isinstance(network, torch.nn.Sequential) else network
-    layer.weight = torch.nn.Parameter(torch.from_numpy(weights.kernel))
+    if not case.pool:
+        layer.weight = torch.nn.Parameter(torch.from_numpy(weights.kernel))
     if weights.bias is not None:
         layer.bias = torch.nn.Parameter(torch.from_numpy(weights.bias))
     network.eval()
-    x = torch.zeros(case.input_shape, dtype=layer.weight.dtype)
+    x = torch.zeros(case.input_shape, dtype=getattr(torch, case.dtype))
     names: Dict[str, Any] = {"input_names": ["x"], "output_names": ["y"]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporters announce their own deprecation, once a call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance.domain.case import OPS
 from conformance.runners.contract import Refusal
 from conformance.runners.onnx_models import Converter
 
@@ -15,11 +16,13 @@ class OnnxRuntime(Converter):
     """ONNX Runtime's CPU execution provider."""
 
     name = "onnxruntime"
+    ops = OPS
     distributions = ("onnxruntime", "onnx")
     extra = "onnx"
     refusals = (
         Refusal("InvalidArgument", "Dilation not supported for AutoPadType"),
-        Refusal("NotImplemented", "Could not find an implementation for Conv"),
+        Refusal("NotImplemented", "Could not find an implementation for"),
+        Refusal("Fail", "Pad should be smaller than kernel"),
     )
 
     def open(self) -> None:

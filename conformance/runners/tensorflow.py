@@ -1,18 +1,20 @@
-"""TensorFlow: the functions of ``tf.nn``, channels last."""
+"""TensorFlow: the convolutions and pools of ``tf.nn``, channels last."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Optional, Tuple
 
-from conformance.domain.case import Case
-from conformance.domain.geometry import Pads
+from conformance.domain.case import OPS, Case
+from conformance.domain.geometry import Pads, Sizes, split_crop
 from conformance.domain.records import Spelling
 from conformance.runners.contract import (
     Refusal,
     Runner,
     Weights,
     call,
+    padded_reach,
     same_by_habit,
+    same_pool,
     symmetric_by_habit,
 )
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 def separate(case: Case) -> bool:
     """Whether the case is written with ``tf.nn.depthwise_conv2d``: rank 2, every channel on its own."""
-    return case.depthwise and case.rank == 2
+    return case.op == "conv" and case.depthwise and case.rank == 2
 
 
 def convolution(case: Case, x: str, padding: object) -> str:
@@ -57,31 +59,120 @@ def convolution(case: Case, x: str, padding: object) -> str:
     return f"tf.nn.bias_add({text}, bias)" if case.bias else text
 
 
+def transposed(case: Case, output: Sizes, padding: str) -> str:
+    """``tf.nn.conv1d_transpose`` to ``3d`` of ``x``, to an output of this size; each group by itself."""
+    text = call(
+        f"tf.nn.conv{case.rank}d_transpose",
+        "x",
+        "filters",
+        output_shape=[case.batch, *output, case.filters // case.groups],
+        strides=list(case.stride),
+        padding=padding,
+        dilations=list(case.dilation),
+    )
+    if case.groups == 1:
+        return text
+    parts = f"tf.split(x, {case.groups}, -1), tf.split(filters, {case.groups}, -1)"
+    return f"tf.concat([{text} for x, filters in zip({parts})], -1)"
+
+
+def pool(case: Case, x: str, padding: str) -> str:
+    """``tf.nn.max_pool`` or ``tf.nn.avg_pool`` of ``x``, and ``tf.nn.pool`` with a dilation."""
+    if max(case.dilation) == 1:
+        return call(f"tf.nn.{case.op}", x, ksize=list(case.kernel), strides=list(case.stride), padding=padding)
+    return call(
+        "tf.nn.pool",
+        x,
+        repr(list(case.kernel)),
+        pooling_type=case.op[:3].upper(),
+        strides=list(case.stride),
+        padding=padding,
+        dilations=list(case.dilation),
+    )
+
+
+def with_bias(case: Case, text: str) -> str:
+    """The bias added, where there is one."""
+    return f"tf.nn.bias_add({text}, bias)" if case.bias else text
+
+
+def padded(pads: Pads, x: str = "x", value: str = "") -> str:
+    """``tf.pad`` of ``x``; ``x`` itself where there is nothing to pad."""
+    full = [[0, 0], *map(list, pads), [0, 0]]
+    return f"tf.pad({x}, {full}{value and f', constant_values={value}'})" if any(map(any, pads)) else x
+
+
 def numbered(case: Case, pads: Pads) -> Spelling:
     """Pads as numbers: in the op where it takes them (rank 2), by ``tf.pad`` where not."""
-    full = [[0, 0], *map(list, pads), [0, 0]]
-    if not any(amount for pair in pads for amount in pair):
-        return Spelling(pads, convolution(case, "x", "VALID"))
-    if case.rank == 2:
-        return Spelling(pads, convolution(case, "x", full))
-    return Spelling(pads, convolution(case, f"tf.pad(x, {full})", "VALID"))
+    if case.rank == 2 and any(map(any, pads)):
+        return Spelling(pads, convolution(case, "x", [[0, 0], *map(list, pads), [0, 0]]))
+    return Spelling(pads, convolution(case, padded(pads), "VALID"))
 
 
 def same(case: Case) -> Optional[Spelling]:
     """``padding="SAME"``, where asked for and where the shapes agree with what is."""
-    if not same_by_habit(case):
+    if case.transposed:
+        return same_transposed(case)
+    if not same_by_habit(case) or (case.pool and not same_pool(case)):
         return None
-    return Spelling(case.pads_by("same"), convolution(case, "x", "SAME"), by_rule=True)
+    write = pool if case.pool else convolution
+    return Spelling(case.pads_by("same"), write(case, "x", "SAME"), by_rule=True)
+
+
+def same_transposed(case: Case) -> Optional[Spelling]:
+    """``SAME`` to the output's size: the crop of a convolution that gives the input's size from it."""
+    output = case.output(case.pads)
+    sizes = zip(output, case.stride, case.input)
+    if not same_by_habit(case) or any(-(-size // stride) != number for size, stride, number in sizes):
+        return None
+    pads = tuple(split_crop(sum(pair), lower=False) for pair in case.pads)
+    return Spelling(pads, with_bias(case, transposed(case, output, "SAME")), by_rule=True)
 
 
 def explicit(case: Case) -> Optional[Spelling]:
     """The pads of the case as numbers: right for every case."""
-    return numbered(case, case.pads)
+    if case.transposed:
+        return sliced(case)
+    return averaged(case) if case.op == "avg_pool" else by_hand(case, case.pads)
+
+
+def by_hand(case: Case, pads: Pads) -> Spelling:
+    """Some pads as numbers: of a convolution, or of -inf around a max pool."""
+    if not case.pool:
+        return numbered(case, pads)
+    reach = padded_reach(case, pads)
+    return Spelling(pads, pool(case, padded(reach, value='float("-inf")'), "VALID"))
+
+
+def sliced(case: Case) -> Spelling:
+    """``VALID`` and what is asked for cut out of it; added outputs hold nothing but the bias."""
+    full = case.output(((0, 0),) * case.rank)
+    places = [f"{begin}:{size - end}" if begin or end > 0 else ":" for (begin, end), size in zip(case.pads, full)]
+    text = transposed(case, full, "VALID")
+    if set(places) != {":"}:
+        text += f"[:, {', '.join(places)}]"
+    return Spelling(case.pads, with_bias(case, padded(tuple((0, max(-end, 0)) for _, end in case.pads), text)))
+
+
+def averaged(case: Case) -> Spelling:
+    """The mean with its padding, over the share of it that counts."""
+    reach, ones = padded_reach(case), "tf.ones_like(x)"
+    rest = reach
+    if case.count_include_pad:
+        inner = tuple((begin, min(end, far)) for (begin, end), (_, far) in zip(case.pads, reach))
+        ones = padded(inner, ones, "1.0")
+        rest = tuple((0, far - end) for (_, end), (_, far) in zip(inner, reach))
+    mean = pool(case, padded(reach), "VALID")
+    if any(map(any, rest)):
+        mean += f" / {pool(case, padded(rest, ones), 'VALID')}"
+    return Spelling(case.pads, mean)
 
 
 def symmetric(case: Case) -> Optional[Spelling]:
     """``d*(k-1)//2`` on both sides: what people write who come from PyTorch."""
-    return numbered(case, case.pads_by("symmetric")) if symmetric_by_habit(case) else None
+    if not symmetric_by_habit(case) or case.op not in ("conv", "max_pool"):
+        return None
+    return by_hand(case, case.pads_by("symmetric"))
 
 
 def channels_last(tensor: Array) -> Array:
@@ -95,8 +186,8 @@ def channels_first(tensor: Array) -> Array:
 
 
 def filters_last(kernel: Array) -> Array:
-    """``O I/groups spatial…`` as ``spatial… I/groups O``, which TensorFlow and Keras take."""
-    return kernel.transpose(*range(2, kernel.ndim), 1, 0)
+    """``O I/groups spatial…`` as ``spatial… I/groups O``, which TensorFlow and Keras take; none of a pool's."""
+    return kernel.transpose(*range(2, kernel.ndim), *range(min(kernel.ndim, 2))[::-1])
 
 
 def filters_by_channel(kernel: Array, channels: int) -> Array:
@@ -116,15 +207,20 @@ DEPTH = Refusal("InvalidArgumentError", "input and filter must have the same dep
 
 
 class TensorFlow(Runner):
-    """The convolutions of ``tf.nn``."""
+    """The convolutions and pools of ``tf.nn``."""
 
     name = "tensorflow"
+    ops = OPS
     distributions: Tuple[str, ...] = ("tensorflow",)
     extra = "tensorflow"
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3"}
     preamble = "import tensorflow as tf"
     variants = {"same": same, "explicit": explicit, "symmetric": symmetric}
-    refusals = (DEPTH,)
+    refusals = (
+        DEPTH,
+        Refusal("ValueError", "pooling with 'SAME' padding is not implemented for `dilation_rate` > 1"),
+        Refusal("ValueError", "`strides > 1` not supported in conjunction with `dilation_rate > 1`"),
+    )
 
     def open(self) -> None:
         """Load TensorFlow on one thread."""

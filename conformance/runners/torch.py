@@ -1,13 +1,21 @@
-"""PyTorch: ``torch.nn.functional`` convolutions on the CPU."""
+"""PyTorch: the convolutions and pools of ``torch.nn.functional`` on the CPU."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from conformance.domain.case import Case
-from conformance.domain.geometry import Pads
+from conformance.domain.case import OPS, Case
+from conformance.domain.geometry import Pads, Sizes
 from conformance.domain.records import Spelling
-from conformance.runners.contract import Refusal, Runner, Weights, call, symmetric_by_habit
+from conformance.runners.contract import (
+    Refusal,
+    Runner,
+    Weights,
+    call,
+    numbered_alike,
+    padded_reach,
+    symmetric_by_habit,
+)
 
 if TYPE_CHECKING:
     from conformance.runners.contract import Array, Layer
@@ -27,41 +35,113 @@ def convolution(case: Case, x: str, padding: object = None) -> str:
     )
 
 
-def padded(pads: Pads) -> str:
+def transposed(case: Case, *bias: str, pads: Optional[Pads] = None) -> str:
+    """``F.conv_transpose1d`` to ``3d`` of ``x``, cropped by ``padding`` less ``output_padding``."""
+    return call(
+        f"F.conv_transpose{case.rank}d",
+        "x",
+        "weight",
+        *bias,
+        stride=case.stride,
+        padding=pads and tuple(begin for begin, _ in pads),
+        output_padding=pads and tuple(begin - end for begin, end in pads),
+        groups=case.groups,
+        dilation=case.dilation,
+    )
+
+
+def pool(case: Case, x: str, padding: Optional[Sizes] = None) -> str:
+    """``F.max_pool1d`` to ``F.avg_pool3d`` of ``x``; its own way of counting only where it pads."""
+    largest = case.op == "max_pool"
+    return call(
+        f"F.{case.op}{case.rank}d",
+        x,
+        repr(case.kernel),
+        stride=case.stride,
+        padding=padding,
+        dilation=case.dilation if largest else None,
+        ceil_mode=padding and case.ceil_mode,
+        count_include_pad=None if largest else padding and case.count_include_pad,
+    )
+
+
+def padded(pads: Pads, x: str = "x", value: str = "") -> str:
     """``F.pad`` of ``x``, which takes the last axis first; ``x`` itself where there is nothing to pad."""
     flat = tuple(amount for pair in reversed(pads) for amount in pair)
-    return f"F.pad(x, {flat})" if any(flat) else "x"
+    return f"F.pad({x}, {flat}{value and f', value={value}'})" if any(flat) else x
 
 
 def explicit(case: Case) -> Optional[Spelling]:
-    """Pad by hand, then convolve without padding: right for every case."""
+    """Pad or crop by hand, around an operator that does not: right for every case."""
+    if case.transposed:
+        cropped = padded(tuple((-begin, -end) for begin, end in case.pads), transposed(case))
+        bias = f" + bias.view({', '.join(['-1', *'1' * case.rank])})" if case.bias else ""
+        return Spelling(case.pads, cropped + bias)
+    if case.op == "avg_pool":
+        return averaged(case)
+    if case.op == "max_pool":
+        return Spelling(case.pads, pool(case, padded(padded_reach(case), value='float("-inf")')))
     return Spelling(case.pads, convolution(case, padded(case.pads)))
+
+
+def averaged(case: Case) -> Optional[Spelling]:
+    """The mean with its padding, over the share of it that counts; PyTorch averages without dilation."""
+    if max(case.dilation) > 1:
+        return None
+    reach, ones = padded_reach(case), "torch.ones_like(x)"
+    rest = reach
+    if case.count_include_pad:
+        ones = padded(case.pads, ones, "1.0")
+        rest = tuple((b - begin, e - end) for (b, e), (begin, end) in zip(reach, case.pads))
+    mean = pool(case, padded(reach))
+    if any(map(any, rest)):
+        mean += f" / {pool(case, padded(rest, ones))}"
+    return Spelling(case.pads, mean)
 
 
 def same(case: Case) -> Optional[Spelling]:
     """The string ``"same"``: the total of SAME at stride 1, its odd pixel at the end (``Convolution.cpp``)."""
-    if case.padding != "same":
+    if case.padding != "same" or case.op != "conv":
         return None
     return Spelling(case.pads_by("fixed"), convolution(case, "x", "same"), by_rule=True)
 
 
 def symmetric(case: Case) -> Optional[Spelling]:
-    """``padding=d*(k-1)//2``: what people write for same and fixed."""
-    if not symmetric_by_habit(case):
+    """The operator's own ``padding``: ``d*(k-1)//2``, what people write for same and fixed.
+
+    A transposed convolution gets the output padding that makes its output ``stride`` times as large.
+    Pools and transposed convolutions are written so as well where numbers are asked for that allow it.
+    """
+    by_habit = symmetric_by_habit(case) and not case.output_shape
+    if not by_habit and (case.op == "conv" or not numbered_alike(case)):
         return None
-    pads = case.pads_by("symmetric")
-    return Spelling(pads, convolution(case, "x", tuple(begin for begin, _ in pads)))
+    pads = case.pads_by("symmetric") if by_habit else case.pads
+    if case.transposed:
+        if by_habit:
+            totals = [sum(pair) for pair in case.pads]
+            pads = tuple((begin, min(begin, total - begin)) for (begin, _), total in zip(pads, totals))
+        return Spelling(pads, transposed(case, "bias", pads=pads))
+    padding = tuple(begin for begin, _ in pads)
+    if not case.pool:
+        return Spelling(pads, convolution(case, "x", padding))
+    return None if case.op == "avg_pool" and max(case.dilation) > 1 else Spelling(pads, pool(case, "x", padding))
 
 
 class Torch(Runner):
-    """PyTorch's functional convolutions."""
+    """PyTorch's functional convolutions and pools."""
 
     name = "torch"
+    ops = OPS
     distributions = ("torch",)
     extra = "torch"
     preamble = "import torch\nimport torch.nn.functional as F"
     variants = {"explicit": explicit, "same": same, "symmetric": symmetric}
-    refusals = (Refusal("RuntimeError", "padding='same' is not supported for strided convolutions"),)
+    refusals = (
+        Refusal("RuntimeError", "padding='same' is not supported for strided convolutions"),
+        Refusal("RuntimeError", "padding should be at most half of kernel size"),
+        Refusal("RuntimeError", "pad should be at most half of effective kernel size"),
+        Refusal("RuntimeError", "pad should be smaller than or equal to half of kernel size"),
+    )
 
     def open(self) -> None:
         """Load PyTorch and keep it to one thread, as every worker is."""
