@@ -28,6 +28,7 @@ from conformance import probe as probing
 from conformance.domain.case import Case
 from conformance.domain.records import Job, Judged, Outcome
 from conformance.errors import NothingSelectedError
+from conformance.exhaust import Count, Scope, executions
 from conformance.execute.local import Deadlines, LocalEngine
 from conformance.expectations import Known
 from conformance.gate import Gate
@@ -90,7 +91,7 @@ def run(options: Options) -> Finished:
     return render(options.out, judging.stale())
 
 
-def execute(jobs: Sequence[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
+def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
     """Every job's outcome, from workers that run side by side."""
     runners = {name: (chosen.spec, chosen.runner) for name, chosen in selection.runners.items()}
     return LocalEngine(runners, options.jobs, Deadlines(job=options.timeout)).run(jobs)
@@ -193,6 +194,30 @@ def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[
         ended = [outcomes[probe.key] for probe in probes[job.key]]
         failed = next((outcome for outcome in ended if outcome.kind != "completed"), None)
         yield job, failed or probing.conclude([probe.case for probe in probes[job.key]], [o.output for o in ended])
+
+
+def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float = Deadlines.job) -> Count:
+    """Every small geometry through the selected variants; an interrupt leaves the count incomplete."""
+    selection = planning.select_runners(runners)
+    answers: dict[tuple[str, str, str], list[Case]] = {}
+
+    def spelled(case: Case) -> list[Job]:
+        return planning.plan([case], selection)
+
+    def planned() -> Iterator[Job]:
+        for job, cases in executions(scope.cases(), spelled):
+            answers[job.key] = cases
+            yield job
+
+    found, judging = Count(), Judge()
+    try:
+        for job, outcome in execute(planned(), selection, Options(jobs=jobs, timeout=timeout)):
+            found.add(job, answers.pop(job.key), outcome, judging.judge)
+    except KeyboardInterrupt:
+        found.complete = False
+    if not found.rows and found.complete:
+        raise NothingSelectedError("no geometry applies to the selected variants; try: conformance list --runner NAME")
+    return found
 
 
 def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:

@@ -1,0 +1,208 @@
+"""Every small geometry: the cases of the ``exhaust`` command, which of them one execution answers, and the count.
+
+A case's data are impulses and distinct weights (``domain.case.Basis``), so an output that is right is
+the operator's whole matrix. On one axis every size, stride, dilation and padding of a scope is run. On
+two and three axes a covering design is: some axes, each different from the others, of which every
+ordered pair lies on any two places once, so that each case's axes are swapped in another one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from math import prod
+
+from conformance.domain.case import OPS, Basis, Case, Padding, by, spell_padding
+from conformance.domain.geometry import Axis, Pads, Sizes
+from conformance.domain.records import Job, Outcome, Verdict
+
+RULES = {
+    "conv": ("valid", "same", "same_lower", "causal", "fixed"),
+    "conv_transpose": ("valid", "same", "same_lower"),
+    "max_pool": ("valid", "same", "same_lower", "fixed"),
+    "avg_pool": ("valid", "same", "same_lower", "fixed"),
+}
+"""The paddings that each operator takes by name; ``causal`` on one axis only."""
+
+LIFTED = {2: (8, 9), 3: (7, 6)}
+"""For each rank, how many different axes the covering design has, and their largest input."""
+
+AVERAGED = 2**20
+"""The largest impulse of an average that may be rounded five times and still lies within 1/2 of the exact one."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The largest sizes on one axis, the operators, and the ranks."""
+
+    input: int = 12
+    kernel: int = 5
+    stride: int = 4
+    dilation: int = 3
+    pads: int = 4
+    ops: tuple[str, ...] = OPS
+    ranks: tuple[int, ...] = (1, 2, 3)
+
+    def cases(self) -> Iterator[list[Case]]:
+        """Every case, those together that differ in their padding alone."""
+        for rank, op in product(sorted(self.ranks), self.ops):
+            rules = [rule for rule in RULES[op] if rule != "causal" or rank == 1]
+            layers = self.every() if rank == 1 else self.lifted(rank)
+            for (axes, pads), flags in product(layers, _flags(op)):
+                found = [_case(op, axes, padding, **flags) for padding in (*rules, *pads)]
+                if alike := [case for case in found if stands(case)]:
+                    yield alike
+
+    def every(self) -> Iterator[tuple[list[Sizes], list[Pads]]]:
+        """Every layer with one axis (size, kernel, stride, dilation), and every pads."""
+        pads: list[Pads] = [(pair,) for pair in product(range(self.pads + 1), repeat=2)]
+        for axis in product(*(range(1, most + 1) for most in (self.input, self.kernel, self.stride, self.dilation))):
+            yield [axis], pads
+
+    def lifted(self, rank: int) -> Iterator[tuple[list[Sizes], list[Pads]]]:
+        """Layers with unequal axes, each with the pads of its axes: an orthogonal array of strength 2."""
+        count, largest = LIFTED[rank]
+        walk = list(dict.fromkeys(self._axis(number, largest) for number in range(count)))
+        for first in product(range(len(walk)), repeat=2):
+            places = (*first, -sum(first) % len(walk))[:rank]
+            if len(set(places)) > 1:
+                yield [walk[place][0] for place in places], [tuple(walk[place][1] for place in places)]
+
+    def _axis(self, number: int, largest: int) -> tuple[Sizes, tuple[int, int]]:
+        """One of the different axes: each size goes round at its own pace."""
+        size = max(min(self.input, largest) - number, 1)
+        sizes = (size, *(1 + number % most for most in (self.kernel, self.stride, self.dilation)))
+        return sizes, (number % (self.pads + 1), (2 * number + 1) % (self.pads + 1))
+
+
+def _flags(op: str) -> list[dict[str, bool]]:
+    """How an operator rounds and counts, in every way."""
+    both, one = (False, True), (False,)
+    ways = product(both if op.endswith("_pool") else one, both if op == "avg_pool" else one)
+    return [{"ceil_mode": ceil, "count_include_pad": counted} for ceil, counted in ways]
+
+
+def _case(op: str, axes: Sequence[Sizes], padding: Padding, ceil_mode: bool, count_include_pad: bool) -> Case:
+    size, kernel, stride, dilation = zip(*axes, strict=True)
+    count = prod(size)
+    flags = "-ceil" * ceil_mode + "-counted" * count_include_pad
+    return Case(
+        id=f"{op}/i{by(size)}-k{by(kernel)}-s{by(stride)}-d{by(dilation)}-{spell_padding(padding)}{flags}",
+        op=op,
+        input=size,
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        padding=padding,
+        batch=count + 1,
+        bias=not op.endswith("_pool"),
+        data=Basis(tuple(range(count))),
+        ceil_mode=ceil_mode,
+        count_include_pad=count_include_pad,
+    )
+
+
+def stands(case: Case) -> bool:
+    """Whether a case is one: it has outputs, every window of a pool meets the input, and an average is exact."""
+    if any(axis.output < 1 for axis in case.asked):
+        return False
+    if case.pool and not all(_meets(axis) for axis in case.asked if isinstance(axis, Axis)):
+        return False
+    return case.op != "avg_pool" or case.average_factor * case.products**2 <= AVERAGED
+
+
+def _meets(axis: Axis) -> bool:
+    """Whether every window has an element; the first and the last have the fewest."""
+    return all(
+        any(0 <= place < axis.size for place in range(start, start + axis.extent, axis.dilation))
+        for start in axis.starts
+    )
+
+
+def executions(
+    alike: Iterable[Sequence[Case]], spell: Callable[[Case], Sequence[Job]]
+) -> Iterator[tuple[Job, list[Case]]]:
+    """The jobs of cases, each once, with all the cases that it answers.
+
+    Cases that differ in their padding alone are answered by one job where a variant writes them with
+    the same text, and the data and the output's size are the same.
+    """
+    for cases in alike:
+        shared: dict[tuple[object, ...], tuple[Job, list[Case]]] = {}
+        for case in cases:
+            data = case.average_factor if case.op == "avg_pool" else 1
+            for job in spell(case):
+                key = (job.runner, job.variant, job.spelling, case.output(case.pads), data)
+                shared.setdefault(key, (job, []))[1].append(case)
+        yield from shared.values()
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A geometry that is not as asked, nor as declared."""
+
+    job: Job
+    outcome: Outcome
+    verdict: Verdict
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """By input, kernel, stride, dilation, pads."""
+        case = self.job.case
+        sizes = ((prod(sizes), sizes) for sizes in (case.input, case.kernel, case.stride, case.dilation))
+        return case.rank, *sizes, sum(map(sum, case.pads)), case.pads, case.id
+
+
+@dataclass
+class Row:
+    """What came of one operator in one variant, on axes of one rank."""
+
+    executions: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
+    smallest: Counterexample | None = None
+
+    def count(self, *verdicts: str) -> int:
+        """Geometries that ended so."""
+        return sum(self.verdicts[verdict] for verdict in verdicts)
+
+
+PROVEN, OTHERWISE, REFUSED, NOT_RUN = "match", "hazard", "unsupported", "not_run"
+WRONG = ("mismatch", "error", "crash", "timeout")
+
+
+@dataclass
+class Count:
+    """All rows, by runner and variant, operator and rank."""
+
+    rows: dict[tuple[str, str, int], Row] = field(default_factory=dict)
+    complete: bool = True
+
+    def add(self, job: Job, cases: Sequence[Case], outcome: Outcome, judge: Callable[[Job, Outcome], Verdict]) -> None:
+        """Count one execution: each of its geometries is proven for what it asks for, or it is not."""
+        row = self.rows.setdefault((f"{job.runner}/{job.variant}", job.case.op, job.case.rank), Row())
+        row.executions += 1
+        verdicts: dict[Pads, Verdict] = {}
+        for case in cases:
+            asked = replace(job, case=case)
+            verdict = verdicts.get(case.pads) or judge(asked, outcome)
+            verdicts[case.pads] = verdict
+            row.verdicts[verdict.kind] += 1
+            if verdict.kind in WRONG:
+                row.causes[" + ".join(verdict.causes) or verdict.kind] += 1
+                found = Counterexample(asked, outcome, verdict)
+                if row.smallest is None or found.order < row.smallest.order:
+                    row.smallest = found
+
+    def total(self, *verdicts: str) -> int:
+        """Geometries that ended so, in all."""
+        return sum(row.count(*verdicts) for row in self.rows.values())
+
+    @property
+    def status(self) -> int:
+        """The exit status: 0 where all that is not declared otherwise or refused is proven."""
+        if not self.complete or self.total(NOT_RUN):
+            return 2
+        return 0 if self.total(PROVEN) and not self.total(*WRONG) else 1
