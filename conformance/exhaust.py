@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import chain, product
 from math import prod
 
 from conformance.domain.case import OPS, Basis, Case, Padding, by, spell_padding
@@ -26,8 +26,11 @@ RULES = {
 }
 """The paddings that each operator takes by name; ``causal`` on one axis only."""
 
-LIFTED = {2: (8, 9), 3: (7, 6)}
-"""For each rank, how many different axes the covering design has, and their largest input."""
+LIFTED = {2: 8, 3: 7}
+"""For each rank, how many different axes the covering design has."""
+
+ATTRIBUTED = 50
+"""Mismatches of a row whose causes are looked for; the smallest come first."""
 
 AVERAGED = 2**20
 """The largest impulse of an average that may be rounded five times and still lies within 1/2 of the exact one."""
@@ -50,30 +53,33 @@ class Scope:
         for rank, op in product(sorted(self.ranks), self.ops):
             rules = [rule for rule in RULES[op] if rule != "causal" or rank == 1]
             layers = self.every() if rank == 1 else self.lifted(rank)
+            if rank > 1 and op == "avg_pool":  # which some frameworks have without dilation only
+                layers = chain(layers, replace(self, dilation=1).lifted(rank))
             for (axes, pads), flags in product(layers, _flags(op)):
-                found = [_case(op, axes, padding, **flags) for padding in (*rules, *pads)]
+                paddings: list[Padding] = [*rules, *pads]
+                found = [_case(op, axes, padding, **flags) for padding in paddings]
                 if alike := [case for case in found if stands(case)]:
                     yield alike
 
     def every(self) -> Iterator[tuple[list[Sizes], list[Pads]]]:
         """Every layer with one axis (size, kernel, stride, dilation), and every pads."""
-        pads: list[Pads] = [(pair,) for pair in product(range(self.pads + 1), repeat=2)]
+        sides = range(self.pads + 1)
+        pads: list[Pads] = [((begin, end),) for begin, end in product(sides, sides)]
         for axis in product(*(range(1, most + 1) for most in (self.input, self.kernel, self.stride, self.dilation))):
-            yield [axis], pads
+            yield [tuple(axis)], pads
 
     def lifted(self, rank: int) -> Iterator[tuple[list[Sizes], list[Pads]]]:
         """Layers with unequal axes, each with the pads of its axes: an orthogonal array of strength 2."""
-        count, largest = LIFTED[rank]
-        walk = list(dict.fromkeys(self._axis(number, largest) for number in range(count)))
+        walk = list(dict.fromkeys(map(self._axis, range(LIFTED[rank]))))
         for first in product(range(len(walk)), repeat=2):
             places = (*first, -sum(first) % len(walk))[:rank]
             if len(set(places)) > 1:
                 yield [walk[place][0] for place in places], [tuple(walk[place][1] for place in places)]
 
-    def _axis(self, number: int, largest: int) -> tuple[Sizes, tuple[int, int]]:
+    def _axis(self, number: int) -> tuple[Sizes, tuple[int, int]]:
         """One of the different axes: each size goes round at its own pace."""
-        size = max(min(self.input, largest) - number, 1)
-        sizes = (size, *(1 + number % most for most in (self.kernel, self.stride, self.dilation)))
+        paces = (number + 1, self.kernel), (number, self.stride), (number, self.dilation)
+        sizes = min(2 + number % 5, self.input), *(1 + place % most for place, most in paces)
         return sizes, (number % (self.pads + 1), (2 * number + 1) % (self.pads + 1))
 
 
@@ -139,13 +145,18 @@ def executions(
         yield from shared.values()
 
 
+Judge = Callable[[Job, Outcome, bool], Verdict]
+"""``judge.Judge.judge``: with True, the causes of a mismatch too."""
+
+
 @dataclass(frozen=True)
 class Counterexample:
-    """A geometry that is not as asked, nor as declared."""
+    """A geometry that is neither as asked nor as declared; ``text`` says what it is instead."""
 
     job: Job
     outcome: Outcome
     verdict: Verdict
+    text: str = ""
 
     @property
     def order(self) -> tuple[object, ...]:
@@ -180,18 +191,20 @@ class Count:
     rows: dict[tuple[str, str, int], Row] = field(default_factory=dict)
     complete: bool = True
 
-    def add(self, job: Job, cases: Sequence[Case], outcome: Outcome, judge: Callable[[Job, Outcome], Verdict]) -> None:
+    def add(self, job: Job, cases: Sequence[Case], outcome: Outcome, judge: Judge) -> None:
         """Count one execution: each of its geometries is proven for what it asks for, or it is not."""
         row = self.rows.setdefault((f"{job.runner}/{job.variant}", job.case.op, job.case.rank), Row())
         row.executions += 1
         verdicts: dict[Pads, Verdict] = {}
         for case in cases:
             asked = replace(job, case=case)
-            verdict = verdicts.get(case.pads) or judge(asked, outcome)
+            verdict = verdicts.get(case.pads) or judge(asked, outcome, row.verdicts["mismatch"] < ATTRIBUTED)
+            if verdict.kind == "error" and any(axis.output < 1 for axis in case.axes(job.spelling.pads)):
+                verdict = Verdict(OTHERWISE)
             verdicts[case.pads] = verdict
             row.verdicts[verdict.kind] += 1
             if verdict.kind in WRONG:
-                row.causes[" + ".join(verdict.causes) or verdict.kind] += 1
+                row.causes[" + ".join(verdict.causes) if verdict.kind == "mismatch" else verdict.kind] += 1
                 found = Counterexample(asked, outcome, verdict)
                 if row.smallest is None or found.order < row.smallest.order:
                     row.smallest = found

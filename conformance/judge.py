@@ -113,8 +113,8 @@ class Judge:
         self._attributed: dict[tuple[object, ...], Verdict] = {}
         self._streams = Streams()
 
-    def judge(self, job: Job, outcome: Outcome) -> Verdict:
-        """The verdict of one job."""
+    def judge(self, job: Job, outcome: Outcome, attributed: bool = True) -> Verdict:
+        """The verdict of one job; a mismatch without causes unless they are asked for."""
         if outcome.kind != "completed":
             failure = outcome.failure
             assert failure is not None
@@ -126,7 +126,7 @@ class Judge:
             integral = not truth.exact or bool((output == reference).all())
             return Verdict("match", effective=truth.effective, integral=integral)
         hazard = self._hazard(truth, job, output)
-        return hazard or self._mismatch(truth, job, output)
+        return hazard or (self._mismatch(truth, job, output) if attributed else Verdict("mismatch"))
 
     def _truth(self, case: Case) -> Truth:
         truth = self._truths.get(case.id)

@@ -126,7 +126,8 @@ def pool(case: Case, data: Data, how: Reading) -> Reference:
     for number, axis in enumerate(over):
         counts = [axis.kernel] * axis.output if how.overhang else axis.divisors()  # type: ignore[union-attr]
         divisors = divisors * np.reshape(counts, [-1 if other == number else 1 for other in range(case.rank)])
-    mean: Reference = windows.sum(axis=taps) / divisors
+    with np.errstate(invalid="ignore"):  # a wrong geometry may have windows without any element
+        mean: Reference = windows.sum(axis=taps) / divisors
     return mean
 
 

@@ -14,7 +14,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,15 @@ from conformance import probe as probing
 from conformance.domain.case import Case
 from conformance.domain.records import Job, Judged, Outcome
 from conformance.errors import NothingSelectedError
-from conformance.exhaust import Count, Scope, executions
 from conformance.execute.local import Deadlines, LocalEngine
+from conformance.exhaust import Count, Counterexample, Scope, executions
 from conformance.expectations import Known
 from conformance.gate import Gate
 from conformance.journal import Record, Run
 from conformance.judge import Judge
 from conformance.plan import Selection
 from conformance.probe import Found
+from conformance.probing import describe as describe_probe
 from conformance.remedy import UNKNOWN, remedy
 from conformance.strict_yaml import shown_path
 
@@ -217,7 +218,17 @@ def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float 
         found.complete = False
     if not found.rows and found.complete:
         raise NothingSelectedError("no geometry applies to the selected variants; try: conformance list --runner NAME")
+    for row in found.rows.values():
+        if row.smallest:
+            row.smallest = explain(row.smallest, judging)
     return found
+
+
+def explain(found: Counterexample, judging: Judge) -> Counterexample:
+    """A counterexample with its causes and what its output, a probe's, says."""
+    job, outcome = found.job, found.outcome
+    read = probing.conclude([job.case], [outcome.output]) if outcome.kind == "completed" else outcome
+    return replace(found, verdict=judging.judge(job, outcome), text=describe_probe(job, read)[0])
 
 
 def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:

@@ -1,0 +1,68 @@
+"""What ``exhaust`` found, on the terminal: a row for each variant, operator and rank, then counterexamples."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from conformance.exhaust import NOT_RUN, OTHERWISE, PROVEN, REFUSED, WRONG, Count, Row
+from conformance.render.plain import counted, one_line, printable
+
+COLUMNS = ("axes", "proven", "otherwise", "refused", "wrong", "runs")
+"""``otherwise``: the variant declares other pads than asked for, and is proven for those; ``runs``: executions."""
+
+RANKED = 5
+"""Causes that are shown of a row."""
+
+
+def show(found: Count, no_color: bool = False) -> None:
+    """Print the count to standard output."""
+    console = Console(no_color=no_color, highlight=False)
+    table = Table(box=None, padding=(0, 1, 0, 1))
+    table.add_column("variant", overflow="fold")
+    table.add_column("operator", no_wrap=True)
+    for name in COLUMNS:
+        table.add_column(name, justify="right")
+    for (variant, op, rank), row in sorted(found.rows.items()):
+        counts = (row.count(PROVEN), row.count(OTHERWISE), row.count(REFUSED), row.count(*WRONG), row.executions)
+        style = "red" if row.count(*WRONG) else ""
+        table.add_row(
+            one_line(variant), op, str(rank), *(f"{count:,}" if count else "-" for count in counts), style=style
+        )
+    console.print(table)
+    for (variant, op, rank), row in sorted(found.rows.items()):
+        if row.smallest is None:
+            continue
+        wrong = f"{counted(row.count(*WRONG), 'geometry', 'geometries')} wrong: {causes(row)}"
+        axes = counted(rank, "axis", "axes")
+        console.print(Text(f"\n{one_line(variant)}, {op}, {axes}: {wrong}", "bold red"), soft_wrap=True)
+        console.print(Text(f"the smallest:\n{printable(row.smallest.text)}"), soft_wrap=True)
+        if row.smallest.verdict.evidence:
+            console.print(Text(f"  {printable(row.smallest.verdict.evidence)}"), soft_wrap=True)
+    console.print()
+    console.print(Text(sentence(found), "bold green" if found.status == 0 else "bold red"), soft_wrap=True)
+
+
+def causes(row: Row) -> str:
+    """The causes of a row's wrong geometries, the most frequent first; those not looked for have no name."""
+    ranked = sorted(row.causes.items(), key=lambda item: (not item[0], -item[1]))
+    more = [f"{len(ranked) - RANKED} more"] if len(ranked) > RANKED else []
+    return ", ".join(
+        [f"{count:,} {cause or 'whose cause was not looked for'}" for cause, count in ranked[:RANKED]] + more
+    )
+
+
+def sentence(found: Count) -> str:
+    """The whole count in one sentence."""
+    runs = counted(sum(row.executions for row in found.rows.values()), "execution")
+    parts = [f"{counted(found.total(PROVEN), 'geometry', 'geometries')} proven in {runs}"]
+    for words, kinds in (
+        ("declared otherwise and proven so", [OTHERWISE]),
+        ("refused", [REFUSED]),
+        ("wrong", WRONG),
+        ("not run", [NOT_RUN]),
+    ):
+        if count := found.total(*kinds):
+            parts.append(f"{count:,} {words}")
+    return ", ".join(parts) + ("." if found.complete else "; interrupted.")
