@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, product
-from math import prod
+from math import lcm, prod
 
 from conformance.domain.case import OPS, Basis, Case, Padding, by, spell_padding
 from conformance.domain.geometry import Axis, Pads, Sizes
@@ -104,7 +104,7 @@ def _case(op: str, axes: Sequence[Sizes], padding: Padding, ceil_mode: bool, cou
         padding=padding,
         batch=count + 1,
         bias=not op.endswith("_pool"),
-        data=Basis(tuple(range(count))),
+        data=Basis(tuple(range(count)), factor=_factor(kernel) if op == "avg_pool" else 0),
         ceil_mode=ceil_mode,
         count_include_pad=count_include_pad,
     )
@@ -116,7 +116,12 @@ def stands(case: Case) -> bool:
         return False
     if case.pool and not all(_meets(axis) for axis in case.asked if isinstance(axis, Axis)):
         return False
-    return case.op != "avg_pool" or case.average_factor * case.products**2 <= AVERAGED
+    return case.op != "avg_pool" or _factor(case.kernel) * case.products**2 <= AVERAGED
+
+
+def _factor(kernel: Sizes) -> int:
+    """A multiple of all that an average divides by, whatever the padding."""
+    return prod(lcm(*range(1, size + 1)) for size in kernel)
 
 
 def _meets(axis: Axis) -> bool:
@@ -127,21 +132,19 @@ def _meets(axis: Axis) -> bool:
     )
 
 
-def executions(
-    alike: Iterable[Sequence[Case]], spell: Callable[[Case], Sequence[Job]]
-) -> Iterator[tuple[Job, list[Case]]]:
-    """The jobs of cases, each once, with all the cases that it answers.
+def executions(alike: Iterable[Sequence[Case]], spell: Callable[[Case], Sequence[Job]]) -> Iterator[list[Job]]:
+    """The jobs of cases, those together that one execution answers.
 
-    Cases that differ in their padding alone are answered by one job where a variant writes them with
-    the same text, and the data and the output's size are the same.
+    Those are of cases that differ in their padding alone, where a variant writes it with the same
+    text, for an output of the same size. A variant that declares pads with no output at all is left out.
     """
     for cases in alike:
-        shared: dict[tuple[object, ...], tuple[Job, list[Case]]] = {}
-        for case in cases:
-            data = case.average_factor if case.op == "avg_pool" else 1
-            for job in spell(case):
-                key = (job.runner, job.variant, job.spelling, case.output(case.pads), data)
-                shared.setdefault(key, (job, []))[1].append(case)
+        shared: dict[tuple[object, ...], list[Job]] = {}
+        for job in (job for case in cases for job in spell(case)):
+            if any(axis.output < 1 for axis in job.case.axes(job.spelling.pads)):
+                continue
+            key = (job.runner, job.variant, job.spelling.code, job.case.output(job.case.pads))
+            shared.setdefault(key, []).append(job)
         yield from shared.values()
 
 
@@ -191,21 +194,20 @@ class Count:
     rows: dict[tuple[str, str, int], Row] = field(default_factory=dict)
     complete: bool = True
 
-    def add(self, job: Job, cases: Sequence[Case], outcome: Outcome, judge: Judge) -> None:
+    def add(self, jobs: Sequence[Job], outcome: Outcome, judge: Judge) -> None:
         """Count one execution: each of its geometries is proven for what it asks for, or it is not."""
-        row = self.rows.setdefault((f"{job.runner}/{job.variant}", job.case.op, job.case.rank), Row())
+        first = jobs[0]
+        row = self.rows.setdefault((f"{first.runner}/{first.variant}", first.case.op, first.case.rank), Row())
         row.executions += 1
-        verdicts: dict[Pads, Verdict] = {}
-        for case in cases:
-            asked = replace(job, case=case)
-            verdict = verdicts.get(case.pads) or judge(asked, outcome, row.verdicts["mismatch"] < ATTRIBUTED)
-            if verdict.kind == "error" and any(axis.output < 1 for axis in case.axes(job.spelling.pads)):
-                verdict = Verdict(OTHERWISE)
-            verdicts[case.pads] = verdict
+        verdicts: dict[tuple[Pads, Pads], Verdict] = {}
+        for job in jobs:
+            key = (job.case.pads, job.spelling.pads)
+            verdict = verdicts.get(key) or judge(job, outcome, row.verdicts["mismatch"] < ATTRIBUTED)
+            verdicts[key] = verdict
             row.verdicts[verdict.kind] += 1
             if verdict.kind in WRONG:
                 row.causes[" + ".join(verdict.causes) if verdict.kind == "mismatch" else verdict.kind] += 1
-                found = Counterexample(asked, outcome, verdict)
+                found = Counterexample(job, outcome, verdict)
                 if row.smallest is None or found.order < row.smallest.order:
                     row.smallest = found
 

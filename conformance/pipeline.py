@@ -200,20 +200,17 @@ def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[
 def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float = Deadlines.job) -> Count:
     """Every small geometry through the selected variants; an interrupt leaves the count incomplete."""
     selection = planning.select_runners(runners)
-    answers: dict[tuple[str, str, str], list[Case]] = {}
-
-    def spelled(case: Case) -> list[Job]:
-        return planning.plan([case], selection)
+    answered: dict[tuple[str, str, str], list[Job]] = {}
 
     def planned() -> Iterator[Job]:
-        for job, cases in executions(scope.cases(), spelled):
-            answers[job.key] = cases
-            yield job
+        for several in executions(scope.cases(), lambda case: planning.plan([case], selection)):
+            answered[several[0].key] = several
+            yield several[0]
 
     found, judging = Count(), Judge()
     try:
         for job, outcome in execute(planned(), selection, Options(jobs=jobs, timeout=timeout)):
-            found.add(job, answers.pop(job.key), outcome, judging.judge)
+            found.add(answered.pop(job.key), outcome, judging.judge)
     except KeyboardInterrupt:
         found.complete = False
     if not found.rows and found.complete:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -149,6 +150,23 @@ class AlwaysWrong(Wrong):
 
     def answer(self, x: Array, weights: Weights, case: Case, pads: Pads) -> Array:
         return self.bend(convolve(x, weights, case, pads), "")
+
+
+class WrongInOneCorner(Right):
+    """Right but for one geometry of millions, whose pads it exchanges, and for longer inputs of it."""
+
+    def answer(self, x: Array, weights: Weights, case: Case, pads: Pads) -> Array:
+        corner = (case.kernel, case.stride, case.dilation, pads) == ((4,), (3,), (2,), ((3, 1),))
+        return convolve(x, weights, case, ((1, 3),) if corner else pads)
+
+
+class SwapsAxes(Right):
+    """Right on one axis; on several it takes the strides in the wrong order where the output's size allows it."""
+
+    def answer(self, x: Array, weights: Weights, case: Case, pads: Pads) -> Array:
+        swapped = replace(case, stride=case.stride[::-1])
+        right = swapped.output(pads) != case.output(pads)
+        return convolve(x, weights, case if right else swapped, pads)
 
 
 class IgnoresPads(Right):

@@ -9,7 +9,7 @@ from rich.text import Text
 from conformance.exhaust import NOT_RUN, OTHERWISE, PROVEN, REFUSED, WRONG, Count, Row
 from conformance.render.plain import counted, one_line, printable
 
-COLUMNS = ("axes", "proven", "otherwise", "refused", "wrong", "runs")
+COLUMNS = ("proven", "otherwise", "refused", "wrong", "runs")
 """``otherwise``: the variant declares other pads than asked for, and is proven for those; ``runs``: executions."""
 
 RANKED = 5
@@ -19,8 +19,8 @@ RANKED = 5
 def show(found: Count, no_color: bool = False) -> None:
     """Print the count to standard output."""
     console = Console(no_color=no_color, highlight=False)
-    table = Table(box=None, padding=(0, 1, 0, 1))
-    table.add_column("variant", overflow="fold")
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("variant", no_wrap=True)
     table.add_column("operator", no_wrap=True)
     for name in COLUMNS:
         table.add_column(name, justify="right")
@@ -28,15 +28,14 @@ def show(found: Count, no_color: bool = False) -> None:
         counts = (row.count(PROVEN), row.count(OTHERWISE), row.count(REFUSED), row.count(*WRONG), row.executions)
         style = "red" if row.count(*WRONG) else ""
         table.add_row(
-            one_line(variant), op, str(rank), *(f"{count:,}" if count else "-" for count in counts), style=style
+            one_line(variant), f"{op} {rank}-D", *(f"{count:,}" if count else "-" for count in counts), style=style
         )
     console.print(table)
     for (variant, op, rank), row in sorted(found.rows.items()):
         if row.smallest is None:
             continue
         wrong = f"{counted(row.count(*WRONG), 'geometry', 'geometries')} wrong: {causes(row)}"
-        axes = counted(rank, "axis", "axes")
-        console.print(Text(f"\n{one_line(variant)}, {op}, {axes}: {wrong}", "bold red"), soft_wrap=True)
+        console.print(Text(f"\n{one_line(variant)}, {op} {rank}-D: {wrong}", "bold red"), soft_wrap=True)
         console.print(Text(f"the smallest:\n{printable(row.smallest.text)}"), soft_wrap=True)
         if row.smallest.verdict.evidence:
             console.print(Text(f"  {printable(row.smallest.verdict.evidence)}"), soft_wrap=True)
