@@ -36,6 +36,10 @@ AVERAGED = 2**20
 """The largest impulse of an average that may be rounded five times and still lies within 1/2 of the exact one."""
 
 
+Layer = tuple[tuple[Sizes, ...], tuple[Pads, ...]]
+"""Size, kernel, stride and dilation of each axis, and the pads to run it with."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """The largest sizes on one axis, the operators, and the ranks."""
@@ -52,29 +56,29 @@ class Scope:
         """Every case, those together that differ in their padding alone."""
         for rank, op in product(sorted(self.ranks), self.ops):
             rules = [rule for rule in RULES[op] if rule != "causal" or rank == 1]
-            layers = self.every() if rank == 1 else self.lifted(rank)
+            layers: Iterable[Layer] = self.every() if rank == 1 else self.lifted(rank)
             if rank > 1 and op == "avg_pool":  # which some frameworks have without dilation only
-                layers = chain(layers, replace(self, dilation=1).lifted(rank))
+                layers = dict.fromkeys(chain(layers, replace(self, dilation=1).lifted(rank)))
             for (axes, pads), flags in product(layers, _flags(op)):
                 paddings: list[Padding] = [*rules, *pads]
                 found = [_case(op, axes, padding, **flags) for padding in paddings]
                 if alike := [case for case in found if stands(case)]:
                     yield alike
 
-    def every(self) -> Iterator[tuple[list[Sizes], list[Pads]]]:
+    def every(self) -> Iterator[Layer]:
         """Every layer with one axis (size, kernel, stride, dilation), and every pads."""
         sides = range(self.pads + 1)
-        pads: list[Pads] = [((begin, end),) for begin, end in product(sides, sides)]
+        pads = tuple(((begin, end),) for begin, end in product(sides, sides))
         for axis in product(*(range(1, most + 1) for most in (self.input, self.kernel, self.stride, self.dilation))):
-            yield [tuple(axis)], pads
+            yield (axis,), pads
 
-    def lifted(self, rank: int) -> Iterator[tuple[list[Sizes], list[Pads]]]:
+    def lifted(self, rank: int) -> Iterator[Layer]:
         """Layers with unequal axes, each with the pads of its axes: an orthogonal array of strength 2."""
         walk = list(dict.fromkeys(map(self._axis, range(LIFTED[rank]))))
         for first in product(range(len(walk)), repeat=2):
             places = (*first, -sum(first) % len(walk))[:rank]
             if len(set(places)) > 1:
-                yield [walk[place][0] for place in places], [tuple(walk[place][1] for place in places)]
+                yield tuple(walk[place][0] for place in places), (tuple(walk[place][1] for place in places),)
 
     def _axis(self, number: int) -> tuple[Sizes, tuple[int, int]]:
         """One of the different axes: each size goes round at its own pace."""

@@ -59,7 +59,7 @@ def test_identities_are_unique_and_every_case_has_outputs_that_meet_the_input() 
 
 @pytest.mark.parametrize("rank", [2, 3])
 def test_lifted_axes_are_unequal_and_every_ordered_pair_lies_on_any_two_places(rank: int) -> None:
-    layers = [tuple(axes) for axes, _ in Scope().lifted(rank)]
+    layers = [axes for axes, _ in Scope().lifted(rank)]
     different = {axis for axes in layers for axis in axes}
     assert len(layers) == len(set(layers))
     assert all(len(set(axes)) > 1 for axes in layers)
@@ -94,8 +94,7 @@ def test_cases_share_an_execution_only_where_text_and_output_are_the_same() -> N
         for job in jobs:
             assert (job.variant, job.spelling.code) == (jobs[0].variant, jobs[0].spelling.code)
             assert job.case.output(job.case.pads) == first.output(first.pads)
-            one, two = tensors(job.case), tensors(first)
-            assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True) if a is not None)
+            assert all(map(np.array_equal, tensors(job.case)[:2], tensors(first)[:2]))
 
 
 def test_a_right_runner_is_proven() -> None:
@@ -123,7 +122,7 @@ def test_a_mistake_in_one_corner_is_found_and_shown_as_the_smallest() -> None:
     case = row.smallest.job.case
     assert (case.input, case.kernel, case.stride, case.dilation, case.pads) == ((3,), (4,), (3,), (2,), ((3, 1),))
     assert row.count("mismatch") == 3  # inputs 3 to 5
-    assert set(row.causes) == {"pad-amount"} or sum(row.causes.values()) == 3
+    assert sum(row.causes.values()) == 3
     assert "asked 3.1" in row.smallest.text
 
 
