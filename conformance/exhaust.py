@@ -115,8 +115,15 @@ def _case(op: str, axes: Sequence[Sizes], padding: Padding, ceil_mode: bool, cou
 
 
 def stands(case: Case) -> bool:
-    """Whether a case is one: it has outputs, every window of a pool meets the input, and an average is exact."""
+    """Whether a case is one of its own.
+
+    It has outputs; every window of a pool meets the input; where the number of windows is rounded up,
+    there is something to round; and an average is exact.
+    """
     if any(axis.output < 1 for axis in case.asked):
+        return False
+    spans = ((axis.size + axis.begin + axis.end - axis.extent, axis.stride) for axis in case.asked)
+    if case.ceil_mode and all(span % stride == 0 for span, stride in spans):
         return False
     if case.pool and not all(_meets(axis) for axis in case.asked if isinstance(axis, Axis)):
         return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -44,12 +46,16 @@ def show(found: Count, no_color: bool = False) -> None:
 
 
 def causes(row: Row) -> str:
-    """The causes of a row's wrong geometries, the most frequent first; those not looked for have no name."""
-    ranked = sorted(row.causes.items(), key=lambda item: (not item[0], -item[1]))
-    more = [f"{len(ranked) - RANKED} more"] if len(ranked) > RANKED else []
-    return ", ".join(
-        [f"{count:,} {cause or 'whose cause was not looked for'}" for cause, count in ranked[:RANKED]] + more
-    )
+    """The causes of a row's wrong geometries, the most frequent first, and how many were not looked into."""
+    named = Counter({cause: count for cause, count in row.causes.items() if cause})
+    parts = [f"{count:,} {cause}" for cause, count in named.most_common(RANKED)]
+    for words, count in (
+        ("of other causes", sum(named.values()) - sum(count for _, count in named.most_common(RANKED))),
+        ("not looked into", row.causes[""]),
+    ):
+        if count:
+            parts.append(f"{count:,} {words}")
+    return ", ".join(parts)
 
 
 def sentence(found: Count) -> str:
