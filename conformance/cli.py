@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from conformance import __version__
+from conformance.domain.case import OPS
 from conformance.errors import ConformanceError, InputError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -259,6 +260,48 @@ def probe(case: str | None, runners: tuple[str, ...], paths: tuple[Path, ...], t
         click.echo(text)
         same &= alike
     return 0 if same else 1
+
+
+def _most(name: str, most: int, least: int = 1) -> Callable[[F], F]:
+    return click.option(f"--{name}", type=click.IntRange(min=least), default=most, show_default=True, metavar="MOST")
+
+
+@commands.command()
+@_runners
+@click.option("--op", "ops", multiple=True, type=click.Choice(OPS), help="Only these operators (repeatable).")
+@click.option("--rank", "ranks", multiple=True, type=click.IntRange(1, 3), help="Only so many axes (repeatable).")
+@_most("input", 12)
+@_most("kernel", 5)
+@_most("stride", 4)
+@_most("dilation", 3)
+@_most("pads", 4, 0)
+@click.option("--jobs", type=click.IntRange(min=1), default=None, help="Workers at a time (default: the cores).")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True)
+@_no_color
+def exhaust(
+    runners: tuple[str, ...],
+    ops: tuple[str, ...],
+    ranks: tuple[int, ...],
+    jobs: int | None,
+    timeout: float,
+    no_color: bool,
+    **most: int,
+) -> int:
+    """Prove every small geometry on a runner: all on one axis, and chosen ones on two and three unequal axes.
+
+    Each operator's whole matrix is read and held against the reference. Exit status 1, and the
+    smallest counterexample, where one is neither as asked, nor as the variant declares, nor refused.
+    """
+    from conformance import pipeline
+    from conformance.exhaust import Scope
+    from conformance.render import exhausted
+
+    if not runners:
+        raise InputError("--runner is missing; allowed: NAME[/VARIANT], repeatable")
+    scope = Scope(ops=ops or OPS, ranks=ranks or (1, 2, 3), **most)
+    found = pipeline.exhaust(scope, runners, jobs or 0, timeout)
+    exhausted.show(found, no_color)
+    return found.status
 
 
 @commands.command()

@@ -49,8 +49,8 @@ class Judge:
         self._attributed: dict[tuple[object, ...], Verdict] = {}
         self._streams = Streams()
 
-    def judge(self, job: Job, outcome: Outcome) -> Verdict:
-        """The verdict of one job."""
+    def judge(self, job: Job, outcome: Outcome, attributed: bool = True) -> Verdict:
+        """The verdict of one job; a mismatch without causes unless they are asked for."""
         if outcome.kind != "completed":
             failure = outcome.failure
             assert failure is not None
@@ -64,7 +64,8 @@ class Judge:
             integral = not truth.exact or bool((output == reference).all())
             algorithm = "" if integral else bounds.algorithm(truth.sums(truth.asked), output, truth.exact)
             return Verdict("match", effective=truth.effective, integral=integral, algorithm=algorithm)
-        return hazard(truth, job, output) or self._mismatch(truth, job, output, dtype)
+        found = hazard(truth, job, output)
+        return found or (self._mismatch(truth, job, output, dtype) if attributed else Verdict("mismatch"))
 
     def _truth(self, case: Case, precision: str) -> Truth:
         truth = self._truths.get((case.id, precision))

@@ -14,7 +14,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,14 @@ from conformance.domain.records import Job, Judged, Outcome
 from conformance.domain.tensors import typed
 from conformance.errors import NothingSelectedError
 from conformance.execute.local import Deadlines, LocalEngine
+from conformance.exhaust import Count, Counterexample, Scope, executions
 from conformance.expectations import Known
 from conformance.gate import Gate
 from conformance.journal import Record, Run
 from conformance.judge import Judge
 from conformance.plan import Selection
 from conformance.probe import Found
+from conformance.probing import describe as describe_probe
 from conformance.remedy import UNKNOWN, remedy
 from conformance.strict_yaml import shown_path
 
@@ -91,7 +93,7 @@ def run(options: Options) -> Finished:
     return render(options.out, judging.stale())
 
 
-def execute(jobs: Sequence[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
+def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
     """Every job's outcome, from workers that run side by side."""
     runners = {name: (chosen.spec, chosen.runner) for name, chosen in selection.runners.items()}
     return LocalEngine(runners, options.jobs, Deadlines(job=options.timeout)).run(jobs)
@@ -197,6 +199,37 @@ def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[
             job,
             failed or probing.conclude([probe.case for probe in probes[job.key]], [typed(o.output)[0] for o in ended]),
         )
+
+
+def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float = Deadlines.job) -> Count:
+    """Every small geometry through the selected variants; an interrupt leaves the count incomplete."""
+    selection = planning.select_runners(runners)
+    answered: dict[tuple[str, str, str], list[Job]] = {}
+
+    def planned() -> Iterator[Job]:
+        for several in executions(scope.cases(), lambda case: planning.plan([case], selection)):
+            answered[several[0].key] = several
+            yield several[0]
+
+    found, judging = Count(), Judge()
+    try:
+        for job, outcome in execute(planned(), selection, Options(jobs=jobs, timeout=timeout)):
+            found.add(answered.pop(job.key), outcome, judging.judge)
+    except KeyboardInterrupt:
+        found.complete = False
+    if not found.rows and found.complete:
+        raise NothingSelectedError("no geometry applies to the selected variants; try: conformance list --runner NAME")
+    for row in found.rows.values():
+        if row.smallest:
+            row.smallest = explain(row.smallest, judging)
+    return found
+
+
+def explain(found: Counterexample, judging: Judge) -> Counterexample:
+    """A counterexample with its causes and what its output, a probe's, says."""
+    job, outcome = found.job, found.outcome
+    read = probing.conclude([job.case], [outcome.output]) if outcome.kind == "completed" else outcome
+    return replace(found, verdict=judging.judge(job, outcome), text=describe_probe(job, read)[0])
 
 
 def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:

@@ -174,6 +174,21 @@ class PadsWithFives(Right):
         return convolve(padded, weights, inner, inner.pads)
 
 
+class WrongInOneCorner(Right):
+    """Right but for one geometry of millions, whose pads it exchanges, and for longer inputs of it."""
+
+    def answer(self, x: Array, weights: Weights, case: Case, pads: Pads) -> Array:
+        corner = (case.kernel, case.stride, case.dilation, pads) == ((4,), (3,), (2,), ((3, 1),))
+        return convolve(x, weights, case, ((1, 3),) if corner else pads)
+
+
+class SwapsAxes(Right):
+    """Right on one axis; on several it takes the strides in the wrong order."""
+
+    def answer(self, x: Array, weights: Weights, case: Case, pads: Pads) -> Array:
+        return convolve(x, weights, replace(case, stride=case.stride[::-1]), pads)
+
+
 class IgnoresPads(Right):
     """Convolves without padding, and fills up with the windows that are left."""
 

@@ -47,10 +47,12 @@ class Basis:
     input, so a case has as many samples and one more. The weights are distinct: an output names the
     very weight, and with it channel, filter and tap, through which it sees an element. Where an
     element type cannot tell all weights apart, each execution has one ``digit`` of their numbers.
+    ``factor`` is a multiple of all that an average pool divides by, 0 for the least one.
     """
 
     columns: Sizes
     digit: int = 0
+    factor: int = 0
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,7 @@ class Case:
         if isinstance(self.data, Written):
             wire["data"] = {"input": self.data.input, "weights": self.data.weights}
         if isinstance(self.data, Basis):
-            wire["data"] = {"columns": self.data.columns, "digit": self.data.digit}
+            wire["data"] = vars(self.data)
         return wire
 
     @classmethod

@@ -114,11 +114,8 @@ class Axis:
         axis = self
         if not axis.meets_input:
             total = self.begin + self.end
-            axis = next(
-                shifted
-                for shifted in (replace(self, begin=b, end=total - b) for b in range(self.begin + 1))
-                if not shifted.meets_input
-            )
+            shifted = (replace(self, begin=b, end=total - b) for b in range(self.begin))
+            axis = next((other for other in shifted if not other.meets_input), self)
         last = (axis.output - 1) * axis.stride + axis.extent - axis.begin
         return axis.begin, max(last - axis.size, 0)
 

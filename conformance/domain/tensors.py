@@ -168,7 +168,9 @@ def _basis(case: Case, basis: Basis) -> Data:
     An average pool's impulse is so large that another divisor makes a difference of 1 or more; a max
     pool's elements are -2 and its impulses 3, so that zeros in the padding show as well.
     """
-    low, high = {"max_pool": (-2, 3), "avg_pool": (0, case.average_factor * case.products**2)}.get(case.op, (0, 1))
+    low, high = (-2, 3) if case.op == "max_pool" else (0, 1)
+    if case.op == "avg_pool":
+        high = (basis.factor or case.average_factor) * case.products**2
     x = np.full((case.batch, prod(case.input_shape[1:])), low)
     x[np.arange(1, case.batch), list(basis.columns)] = high
     base = INTEGERS[case.dtype] // 2

@@ -6,9 +6,10 @@ import os
 import selectors
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from itertools import groupby
+from math import inf
 
 import numpy as np
 
@@ -93,19 +94,21 @@ class LocalEngine:
         self._window = time.monotonic()
         self._waited = 0.0
         self._idle = 1.0
+        self._source: Iterator[list[tuple[int, Job]]] | None = None
 
     def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
-        """Every job with its outcome, in the order in which they end."""
-        sequence = 0
-        for _, group in groupby(jobs, key=lambda job: (job.runner, job.case.id)):
-            numbered = []
-            for job in group:
-                numbered.append((sequence, job))
-                sequence += 1
-            self.lanes[numbered[0][1].runner].queue.append(numbered)
-            self.lanes[numbered[0][1].runner].left += len(numbered)
+        """Every job with its outcome, in the order in which they end.
+
+        Jobs whose number is not known beforehand are taken as the workers come to them.
+        """
+        groups = groupby(enumerate(jobs), key=lambda job: (job[1].runner, job[1].case.id))
+        self._source = (list(group) for _, group in groups)
+        if isinstance(jobs, Sized):
+            self._draw()
         try:
             while True:
+                if not any(lane.queue for lane in self.lanes.values()):
+                    self._draw(1)
                 self._start_workers()
                 if not self._workers:
                     return
@@ -128,6 +131,18 @@ class LocalEngine:
             for worker in list(self._workers):
                 self._end(worker)
             self._selector.close()
+
+    def _draw(self, cases: float = inf) -> None:
+        """Queue the jobs of so many more cases, or of all."""
+        while self._source and cases > 0:
+            jobs = next(self._source, None)
+            if jobs is None:
+                self._source = None
+                return
+            lane = self.lanes[jobs[0][1].runner]
+            lane.queue.append(jobs)
+            lane.left += len(jobs)
+            cases -= 1
 
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What has come from the workers; keeps count of the time spent waiting for it."""
@@ -161,11 +176,15 @@ class LocalEngine:
         if lane.workers == 0:
             return True
         known = lane.seconds > WINDOW and self._idle > 0.5
-        return known and lane.rest / lane.workers > 2 * lane.opening
+        return known and (self._source is not None or lane.rest / lane.workers > 2 * lane.opening)
 
     def _feed(self, worker: WorkerProcess, lane: Lane) -> None:
         """Keep a ready worker supplied; end it when there is nothing left for it."""
-        while lane.queue and len(worker.waiting) < AHEAD:
+        while len(worker.waiting) < AHEAD:
+            while self._source and not lane.queue:
+                self._draw(1)
+            if not lane.queue:
+                break
             worker.ask(lane.take())
         worker.flush()
         if worker.unsent and worker.requests not in self._selector.get_map():
@@ -261,6 +280,7 @@ class LocalEngine:
         lane.stumbles += 1
         if lane.stumbles < STARTS:
             return
+        self._draw()
         reason = f"its worker could not be kept up {STARTS} times: {message}"
         while lane.queue:
             for _, job in lane.take():
