@@ -360,6 +360,7 @@
     c.input.forEach((size, axis) => {
       const [begin, end] = c.pads[axis];
       const [b, e, k, s, d, phased] = job.axes ? job.axes[axis] : [begin, end, c.kernel[axis], c.stride[axis], c.dilation[axis], 0];
+      if (![size, begin, end, c.kernel[axis], c.stride[axis], c.dilation[axis], b, e, k, s, d, phased].every(Number.isInteger)) return;
       const asked = windows(size, c.kernel[axis], c.stride[axis], c.dilation[axis], begin, end, 0);
       const svg = drawAxis(size, asked, windows(size, k, s, d, b, e, phased), job.word || "effective");
       titles.set(svg, [...(titles.get(svg) || []), axis]);
@@ -426,7 +427,7 @@
         job.tried ? el("p", { class: "dim" }, `${job.tried.toLocaleString("en")} hypothes${job.tried === 1 ? "is" : "es"} tried`, job.rejected ? `; rejected: ${job.rejected.join(", ")}` : "") : ""));
     }
     if (job.instead) parts.push(...section(`Write instead: ${job.instead}`, job.fix ? el("pre", { tabindex: 0 }, job.fix) : ""));
-    else if (["mismatch", "hazard"].includes(job.verdict)) parts.push(el("p", {}, "No variant of this runner that was run gives the right answer."));
+    else if (["mismatch", "hazard"].includes(job.verdict)) parts.push(...section("Write instead", el("p", {}, "No variant of this runner that was run gives the right answer.")));
     const same = job.causes.length && job.verdict !== "match";
     const drawn = drawings(job);
     if (drawn.length) parts.push(...section("Padding", ...drawn));

@@ -28,6 +28,8 @@ def test_the_summary_has_counts_causes_the_worst_jobs_the_gate_and_the_report(tm
     assert "stale expectation expectations/torch.yaml:9:5" in text
     assert "The gate does not hold: 2 regressions, 1 changed, 1 fixed, 1 stale expectation" in text
     assert "pip install tensorflow" in text
+    assert re.search(r"by up to 11 *\n +write instead: torch/same *\n", text)
+    assert text.count("write instead") == 1  # the others have none
     assert text.endswith("Report: reports/latest/report.html\n")
 
 
