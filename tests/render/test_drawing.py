@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -36,7 +37,7 @@ def test_windows_are_those_of_the_geometry(
     ],
     ids=str,
 )
-def test_what_has_other_windows_is_not_drawn(fields: dict[str, object], done: dict[str, object]) -> None:
+def test_what_has_other_windows_is_not_drawn(fields: dict[str, Any], done: dict[str, Any]) -> None:
     about = {**case("made/a"), **fields}
     word, axes = found(about, mismatch(about, **done))
     assert geometries(about, axes) == []

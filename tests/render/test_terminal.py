@@ -77,7 +77,13 @@ def test_console_markup_in_any_text_is_shown_and_not_obeyed(tmp_path: Path) -> N
     found = run(
         tmp_path,
         about,
-        mismatch(about, "[red]torch[/red]", evidence="[red]evidence[/red]", causes=["[red]cause[/red]"]),
+        mismatch(
+            about,
+            "[red]torch[/red]",
+            evidence="[red]evidence[/red]",
+            causes=["[red]cause[/red]"],
+            fix={"variant": "[red]variant[/red]", "code": ""},
+        ),
         result(about, "torch", "same", "error", failure=failure),
         missing={"[red]missing[/red]": "[red]command[/red]"},
         footer={"stale": [{"where": "[red]where[/red]", "reason": "[red]reason[/red]"}]},
@@ -90,6 +96,7 @@ def test_console_markup_in_any_text_is_shown_and_not_obeyed(tmp_path: Path) -> N
         "torch",
         "evidence",
         "cause",
+        "variant",
         "missing",
         "command",
         "where",
