@@ -45,6 +45,10 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
         difference=Difference(3, 90, (0, 1, 2, 3), 4.0, 5.0, 7.0),
         sample={"expected": [[1]], "got": [[2]]},
         tried=7,
+        rejected=("kernel-flipped",),
+        geometry={"stride": (2, 2), "swap": True},
+        separating=("conv 3x3",),
+        fix={"variant": "explicit", "code": "g(x)"},
     )
     write(tmp_path, judged(), judged(wrong, variant="symmetric"), planned=2)
     run = journal.read(tmp_path)
@@ -66,6 +70,9 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
     }  # fmt: skip
     assert (bad["evidence"], bad["tried"], bad["code"]) == (wrong.evidence, 7, "f(x)")
     assert bad["sample"] == wrong.sample
+    assert (bad["rejected"], bad["separating"]) == (["kernel-flipped"], ["conv 3x3"])
+    assert (bad["geometry"], bad["fix"]) == ({"stride": [2, 2], "swap": True}, wrong.fix)
+    assert not {"rejected", "separating", "geometry", "fix"} & set(right)
 
 
 def test_a_case_is_written_once_before_its_first_result(tmp_path: Path) -> None:

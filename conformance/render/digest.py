@@ -76,6 +76,12 @@ class Job:
         return printable(self.result.get("algorithm") or ("precision" if self.result.get("inexact") else ""))
 
     @property
+    def instead(self) -> str:
+        """The variant to write instead, which was run and is right: ``torch/explicit``; empty where there is none."""
+        fix = self.result.get("fix")
+        return f"{self.runner}/{printable(fix['variant'])}" if fix else ""
+
+    @property
     def holds(self) -> bool:
         """Whether the gate accepts it."""
         return self.gate in HOLDING

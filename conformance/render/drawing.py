@@ -100,41 +100,41 @@ def phased(count: int, kernel: int, stride: int, dilation: int, pads: Sequence[i
     return Windows(begin, end, kernel, dilation, starts)
 
 
-def drawable(case: Mapping[str, Any], causes: Sequence[str]) -> bool:
-    """Whether what a job did can be drawn: windows over the input, as many as fit into its padding."""
-    rounded_up = case.get("ceil_mode") or {"ceil-mode", "last-window"} & set(causes)
-    return case["op"] != "conv_transpose" and not rounded_up
-
-
 def found(case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, list[list[int]]]:
     """What a job did along each axis, and whether that is known (``effective``) or only ``declared``.
 
     Each axis is ``[begin, end, kernel, stride, dilation, phased]``, ``phased`` the number of windows
-    where the stride is taken within each phase of the dilation and 0 otherwise; there are none where
-    nothing can be drawn. The journal keeps the pads; kernel, stride and dilation follow from what the
-    causes say of them (``domain.causes``).
+    where the stride is taken within each phase of the dilation and 0 otherwise. There are none where
+    the windows are not as many as fit into the padding, or go over the output.
     """
     known = result.get("effective") is not None
-    pads = result["effective"] if known else result["declared"]
-    causes = result["causes"] if known else ()
-    if not drawable(case, causes):
-        return "effective" if known else "declared", []
-    kernel, stride, dilation = case["kernel"], case["stride"], case["dilation"]
-    rank = len(pads)
-    if "axes-swapped" in causes:
-        kernel = kernel[::-1]
-    if "stride-first-axis" in causes:
-        stride = [stride[0]] * rank
-    if "dilation-ignored" in causes:
-        dilation = [1] * rank
-    if "dilation-first-axis" in causes:
-        dilation = [dilation[0]] * rank
-    counts = [0] * rank
-    if "dilation-with-stride" in causes:
+    word, pads = ("effective", result["effective"]) if known else ("declared", result["declared"])
+    changed = (result.get("geometry") or by_causes(case, result["causes"])) if known else {}
+    if case["op"] == "conv_transpose" or case.get("ceil_mode") or "rounding" in changed:
+        return word, []
+    kernel = case["kernel"][::-1] if changed.get("swap") else case["kernel"]
+    stride, dilation = (changed.get(name, case[name]) for name in ("stride", "dilation"))
+    counts = [0] * len(pads)
+    if changed.get("phased"):
         shape = (result.get("sample") or {}).get("got_shape", ())
-        counts = list(shape[2:]) if len(shape) == rank + 2 else list(case["output"])
+        counts = list(shape[2:]) if len(shape) == len(pads) + 2 else list(case["output"])
     rows = zip(pads, kernel, stride, dilation, counts, strict=True)
-    return "effective" if known else "declared", [[b, e, k, s, d, n] for (b, e), k, s, d, n in rows]
+    return word, [[b, e, k, s, d, n] for (b, e), k, s, d, n in rows]
+
+
+def by_causes(case: Mapping[str, Any], causes: Sequence[str]) -> dict[str, Any]:
+    """What causes say of a geometry, as ``geometry`` has it, for a journal from before that field."""
+    rank, stride, dilation = len(case["kernel"]), case["stride"], case["dilation"]
+    told: dict[str, dict[str, Any]] = {
+        "axes-swapped": {"swap": True},
+        "stride-first-axis": {"stride": stride[:1] * rank},
+        "dilation-ignored": {"dilation": [1] * rank},
+        "dilation-first-axis": {"dilation": dilation[:1] * rank},
+        "dilation-with-stride": {"phased": True},
+        "ceil-mode": {"rounding": ""},
+        "last-window": {"rounding": ""},
+    }
+    return {name: value for cause in causes for name, value in told.get(cause, {}).items()}
 
 
 def geometries(case: Mapping[str, Any], axes: Sequence[Sequence[int]]) -> list[Geometry]:

@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import zip_longest
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
@@ -54,7 +55,8 @@ CASE_FIELDS = (
 )  # fmt: skip
 JOB_FIELDS = (
     "verdict", "gate", "causes", "word", "axes", "evidence", "differs", "line", "alternatives", "tried",
-    "reason", "entry", "link", "first", "sample", "code", "exception", "stage", "message", "stderr", "cut",
+    "reason", "entry", "link", "instead", "first", "sample", "code", "exception", "stage", "message", "stderr",
+    "separating", "rejected", "fix", "cut",
 )  # fmt: skip
 """What the data has of a case and of a job, in this order; the script reads the names from the data."""
 
@@ -192,6 +194,7 @@ def job_fields(job: Job, whole: bool) -> Record:
         "reason": entry.get("reason"),
         "entry": entry.get("where"),
         "link": entry.get("link"),
+        "instead": job.instead,
     }
     if not whole:
         return {**fields, "cut": 1}
@@ -204,6 +207,9 @@ def job_fields(job: Job, whole: bool) -> Record:
         "stage": failure.get("stage"),
         "message": head(failure.get("message", ""), MESSAGE),
         "stderr": tail(failure.get("stderr", ""), MESSAGE),
+        "separating": result.get("separating"),
+        "rejected": result.get("rejected"),
+        "fix": (result.get("fix") or {}).get("code"),
     }
 
 
@@ -288,7 +294,15 @@ def detail(finding: Finding) -> Record:
         "alike": finding.alike,
         "configuration": configuration(job.case),
         "meanings": [(cause, CAUSES.get(cause, "")) for cause in job.causes],
-        "alternatives": [" + ".join(map(printable, causes)) for causes in result.get("alternatives", ())],
+        "alternatives": [
+            (" + ".join(map(printable, causes)), printable(smallest))
+            for causes, smallest in zip_longest(
+                result.get("alternatives", ()), result.get("separating", ()), fillvalue=""
+            )
+        ],
+        "tried": result.get("tried"),
+        "rejected": ", ".join(map(printable, result.get("rejected", ()))),
+        "fix": printable((result.get("fix") or {}).get("code", "")),
         "drawings": drawings(job),
         "tables": tables(result.get("sample"), (result.get("difference") or {}).get("first")),
         "code": printable(result.get("code", "")),

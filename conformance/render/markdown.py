@@ -71,7 +71,8 @@ def failing(found: Digest) -> Iterator[str]:
     for finding in findings[:MOST]:
         job = finding.job
         alike = f" and {finding.alike - 1:,} alike" if finding.alike > 1 else ""
-        rows.append([job.gate, job.verdict, escape(job.where), code(job.id) + alike, escape(job.line, 240)])
+        instead = f"; write instead: {code(job.instead)}" if job.instead else ""
+        rows.append([job.gate, job.verdict, escape(job.where), code(job.id) + alike, escape(job.line, 240) + instead])
     yield from table(["gate", "verdict", "runner / variant", "case", "how"], rows)
     if left := sum(finding.alike for finding in findings[MOST:]):
         yield from (f"And {counted(left, 'more job', 'more jobs')}.", "")

@@ -355,11 +355,12 @@
 
   function drawings(job) {
     const c = job.case;
-    if (c.op === "conv_transpose" || c.ceil_mode || job.causes.some((cause) => ["ceil-mode", "last-window"].includes(cause))) return [];
+    if (c.op === "conv_transpose" || c.ceil_mode || (job.order < notable && !job.axes)) return []; // drawing.found gives no axes
     const titles = new Map();
     c.input.forEach((size, axis) => {
       const [begin, end] = c.pads[axis];
       const [b, e, k, s, d, phased] = job.axes ? job.axes[axis] : [begin, end, c.kernel[axis], c.stride[axis], c.dilation[axis], 0];
+      if (![size, begin, end, c.kernel[axis], c.stride[axis], c.dilation[axis], b, e, k, s, d, phased].every(Number.isInteger)) return;
       const asked = windows(size, c.kernel[axis], c.stride[axis], c.dilation[axis], begin, end, 0);
       const svg = drawAxis(size, asked, windows(size, k, s, d, b, e, phased), job.word || "effective");
       titles.set(svg, [...(titles.get(svg) || []), axis]);
@@ -415,13 +416,18 @@
       parts.push(...section("Expected", el("p", {}, job.reason, " ", el("span", { class: "dim" }, [job.entry, job.link].filter(Boolean).join(" · ")))));
     }
     if (job.causes.length) {
-      const other = (job.alternatives || []).map((causes) => causes.join(" + ")).join("; ");
+      const others = (job.alternatives || []).map((causes, index) => {
+        const smallest = job.separating?.[index];
+        return el("li", {}, el("b", {}, causes.join(" + ")), smallest ? ", which would differ on " : "", smallest ? el("span", { class: "configuration" }, smallest) : "");
+      });
       parts.push(...section(job.causes.length > 1 ? "Causes" : "Cause",
         el("ul", {}, ...job.causes.map((cause) => el("li", {}, el("b", {}, cause), data.causes[cause] ? `: ${data.causes[cause]}` : ""))),
         job.evidence && !sentence(job).includes(job.evidence) ? el("p", {}, job.evidence) : "",
-        other ? el("p", {}, `As good an explanation: ${other}`) : "",
-        job.tried ? el("p", { class: "dim" }, `${job.tried} hypothes${job.tried === 1 ? "is" : "es"} tried`) : ""));
+        others.length ? el("p", {}, "As good an explanation:") : "", others.length ? el("ul", {}, ...others) : "",
+        job.tried ? el("p", { class: "dim" }, `${job.tried.toLocaleString("en")} hypothes${job.tried === 1 ? "is" : "es"} tried`, job.rejected ? `; rejected: ${job.rejected.join(", ")}` : "") : ""));
     }
+    if (job.instead) parts.push(...section(`Write instead: ${job.instead}`, job.fix ? el("pre", { tabindex: 0 }, job.fix) : ""));
+    else if (["mismatch", "hazard"].includes(job.verdict)) parts.push(...section("Write instead", el("p", {}, "No variant of this runner that was run gives the right answer.")));
     const same = job.causes.length && job.verdict !== "match";
     const drawn = drawings(job);
     if (drawn.length) parts.push(...section("Padding", ...drawn));
@@ -434,7 +440,7 @@
     if (job.code) parts.push(...section("The code that ran", el("pre", { tabindex: 0 }, job.code)));
     if (job.message) parts.push(...section((job.exception || "Message") + (job.stage ? ` while in stage ${job.stage}` : ""), el("pre", { tabindex: 0 }, job.message)));
     if (job.stderr) parts.push(...section("The end of what it printed", el("pre", { tabindex: 0 }, job.stderr)));
-    if (job.cut) parts.push(el("p", { class: "dim" }, "The numbers, code and messages of jobs of this little importance are left out to keep this page small; they are in results.jsonl."));
+    if (job.cut) parts.push(el("p", { class: "dim" }, "The numbers, code, messages and other details of jobs of this little importance are left out to keep this page small; they are in results.jsonl."));
     const about = ["title", "source", "note", "where", "tags", "since", "data", "seed"].filter((name) => c[name]);
     parts.push(...section("The case", el("dl", {}, ...about.flatMap((name) => [el("dt", {}, name), el("dd", {}, Array.isArray(c[name]) ? c[name].join(", ") : String(c[name]))]))));
     aside.replaceChildren(...parts.filter((part) => part !== "" && part !== null));

@@ -107,6 +107,8 @@ def _worst(console: Console, findings: Sequence[Finding]) -> None:
             line.append(f"  and {finding.alike - 1:,} alike", "dim")
         console.print(Padding(line, (0, 0, 0, 2)))
         console.print(Padding(Text(job.line, "dim"), (0, 0, 0, 6)))
+        if job.instead:
+            console.print(Padding(Text(f"write instead: {one_line(job.instead)}"), (0, 0, 0, 6)))
     if left := sum(finding.alike for finding in shown[WORST:]):
         console.print(Text(f"  and {counted(left, 'more job', 'more jobs')}", "dim"))
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from conformance import render
 from conformance.journal import Run
-from conformance.render import drawing
+from conformance.render import drawing, html
 from conformance.render.plain import printable
 from tests.render.made_journals import HOSTILE, case, hostile, mismatch, result, run, varied
 
@@ -132,6 +132,11 @@ def test_a_cell_opens_its_job_under_a_permanent_link(open_report: Open, tmp_path
     expect(job.locator("h2")).to_have_text("made/one")
     expect(job).to_contain_text("pads (1,0) where (0,1) is asked for; expected 4, got -7 at [0, 0, 1]")
     expect(job).to_contain_text("F.conv1d(x, weight, padding=1)")
+    expect(job.get_by_role("heading", name="Write instead: torch/same")).to_be_visible()
+    expect(job.locator("h3:has-text('Write instead') + pre")).to_have_text("F.conv1d(F.pad(x, (0, 1)), weight)")
+    others = job.locator("p:has-text('As good an explanation') + ul li").all_inner_texts()
+    assert others == ["pads-begin-only, which would differ on conv 3 · k 2 · s 2", "pad-amount + bias-dropped"]
+    expect(job).to_contain_text("5 hypotheses tried; rejected: pads-ignored, kernel-flipped")
     expect(job).to_contain_text("cases/made.yaml:7:5")
     assert job.locator(".numbers td.f").all_inner_texts() == ["4", "-7"]
     assert job.locator(".numbers td.d").all_inner_texts() == ["9", "8"]
@@ -152,11 +157,22 @@ def test_a_cell_opens_its_job_under_a_permanent_link(open_report: Open, tmp_path
         ("made/two|torch|same", "never read expectations/torch.yaml:5:5 · https://example.org/1"),
         ("made/one|torch|symmetric", "effective: pads 1 and 0"),
         ("made/one|torch|same", "equals the reference"),
+        ("made/one|broken|pads", "No variant of this runner that was run gives the right answer."),
+        ("made/one|torch|symmetric", "No variant of this runner that was run gives the right answer."),
     ],
 )
 def test_a_permanent_link_opens_its_job(open_report: Open, tmp_path: Path, name: str, text: str) -> None:
     page = open_report(varied(tmp_path), "#job=" + quote(name))
     expect(page.locator("#job")).to_contain_text(text)
+
+
+@pytest.mark.parametrize("name", ["made/one|torch|same", "made/one|torch|explicit", "made/two|keras|same"])
+def test_nothing_is_said_to_be_without_a_fix_that_has_one_or_needs_none(
+    open_report: Open, tmp_path: Path, name: str
+) -> None:
+    page = open_report(varied(tmp_path), "#job=" + quote(name))
+    expect(page.locator("#job")).to_be_visible()
+    expect(page.locator("#job")).not_to_contain_text("No variant")
 
 
 def test_arrow_keys_walk_the_matrix_and_enter_opens(open_report: Open, tmp_path: Path) -> None:
@@ -190,19 +206,40 @@ def test_script_and_program_draw_the_same(open_report: Open, tmp_path: Path) -> 
     ]
     unknown = case("made/unknown", size=5)
     jobs.append(result(unknown, "torch", "explicit", "error", declared=[[1, 1]], failure={"message": "no"}))
-    page = open_report(run(tmp_path, *abouts, unknown, *jobs))
+    phased = case("made/phased", 9, 2, 2, 2)
+    jobs.append(mismatch(phased, causes=[], geometry={"phased": True}, sample={"got_shape": [1, 1, 4]}))
+    kept = case("made/kept", op="max_pool")
+    jobs.append(mismatch(kept, causes=[], geometry={"rounding": "keep"}))
+    sizes = {"input": [6, 9], "kernel": [3, 2], "stride": [2, 1], "dilation": [1, 2], "output": [3, 9]}
+    pair = {**case("made/pair", rank=2), **sizes, "pads": [[0, 1], [1, 1]]}
+    geometry = {"stride": [2, 2], "dilation": [2, 1], "swap": True}
+    jobs.append(mismatch(pair, effective=[[1, 0], [0, 2]], geometry=geometry, sample=None, difference=None))
+    abouts += [unknown, phased, kept, pair]
+    page = open_report(run(tmp_path, *abouts, *jobs))
     parse = """text => {
         const holder = document.createElement("template");
         holder.innerHTML = text;
         return holder.content.firstChild.outerHTML;
     }"""
-    for about, job in zip([*abouts, unknown], jobs, strict=True):
+    for about, job in zip(abouts, jobs, strict=True):
         word, axes = drawing.found(about, job)
-        text = drawing.svg(drawing.geometries(about, axes)[0], word)
+        texts = [drawing.svg(geometry, word) for geometry in drawing.geometries(about, axes)]
+        assert len(texts) == (0 if about is kept else about["rank"])
         page.evaluate("name => { location.hash = '#job=' + name }", f"{about['id']}|torch|explicit")
         expect(page.locator("#job h2")).to_have_text(about["id"])
-        drawn = page.locator("#job svg").evaluate("element => element.outerHTML")
-        assert drawn == page.evaluate(parse, text), about
+        drawn = page.locator("#job svg").evaluate_all("all => all.map(element => element.outerHTML)")
+        assert drawn == [page.evaluate(parse, text) for text in texts], about
+
+
+def test_only_integers_are_drawn(open_report: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "STATIC", 0)
+    about = case("made/one")
+    jobs = [mismatch(about, effective=[["<img src=x>", 0]]), mismatch(about, "keras", geometry={"stride": ["<img>"]})]
+    page = open_report(run(tmp_path, about, *jobs))
+    for job in jobs:
+        page.evaluate("name => { location.hash = '#job=' + name }", f"made/one|{job['runner']}|explicit")
+        expect(page.locator("#job")).to_contain_text(f"{job['runner']}/explicit")
+        assert page.locator("img, #job svg").count() == 0
 
 
 def test_hostile_text_runs_nothing(open_report: Open, tmp_path: Path) -> None:

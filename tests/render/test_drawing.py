@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -27,13 +28,18 @@ def test_windows_are_those_of_the_geometry(
 
 
 @pytest.mark.parametrize(
-    ("fields", "causes"),
-    [({"op": "conv_transpose"}, []), ({"op": "max_pool", "ceil_mode": True}, []), ({"op": "avg_pool"}, ["ceil-mode"])],
+    ("fields", "done"),
+    [
+        ({"op": "conv_transpose"}, {}),
+        ({"op": "max_pool", "ceil_mode": True}, {}),
+        ({"op": "avg_pool"}, {"causes": ["unattributed"], "geometry": {"rounding": "keep"}}),
+        ({"op": "avg_pool"}, {"causes": ["ceil-mode"]}),
+    ],
     ids=str,
 )
-def test_what_has_other_windows_is_not_drawn(fields: dict[str, object], causes: list[str]) -> None:
+def test_what_has_other_windows_is_not_drawn(fields: dict[str, Any], done: dict[str, Any]) -> None:
     about = {**case("made/a"), **fields}
-    word, axes = found(about, mismatch(about, causes=causes))
+    word, axes = found(about, mismatch(about, **done))
     assert geometries(about, axes) == []
     word, axes = found({**case("made/a"), "op": "max_pool"}, mismatch(about))
     assert (word, len(geometries(case("made/a"), axes))) == ("effective", 1)
@@ -97,7 +103,44 @@ def test_many_windows_keep_the_ends_and_the_first_difference() -> None:
     assert shown(100, None) == [0, 1, 2, 98, 99]
 
 
-def test_what_was_done_follows_from_the_causes() -> None:
+PAIR = {
+    **case("made/pair"),
+    "input": [6, 9],
+    "kernel": [3, 2],
+    "stride": [2, 1],
+    "dilation": [2, 1],
+    "pads": [[0, 0], [0, 0]],
+    "output": [1, 8],
+}
+
+
+@pytest.mark.parametrize(
+    ("geometry", "axes"),
+    [
+        ({"stride": [3, 4]}, [[0, 0, 3, 3, 2, 0], [1, 1, 2, 4, 1, 0]]),
+        ({"dilation": [1, 3]}, [[0, 0, 3, 2, 1, 0], [1, 1, 2, 1, 3, 0]]),
+        ({"swap": True}, [[0, 0, 2, 2, 2, 0], [1, 1, 3, 1, 1, 0]]),
+        ({"phased": True}, [[0, 0, 3, 2, 2, 1], [1, 1, 2, 1, 1, 8]]),
+        ({"bias": False, "flip": True}, [[0, 0, 3, 2, 2, 0], [1, 1, 2, 1, 1, 0]]),
+    ],
+    ids=str,
+)
+def test_what_was_done_is_the_journal_s_geometry_whatever_the_causes(
+    geometry: dict[str, object], axes: list[list[int]]
+) -> None:
+    effective = [[0, 0], [1, 1]]
+    for causes in (["unattributed"], ["dilation-ignored", "stride-first-axis", "ceil-mode"]):
+        job = mismatch(PAIR, causes=causes, effective=effective, geometry=geometry, sample=None)
+        assert found(PAIR, job) == ("effective", axes)
+
+
+def test_a_geometry_that_is_not_known_is_drawn_as_declared() -> None:
+    about = case("made/one")
+    job = mismatch(about, causes=["dilation-ignored"], effective=None, declared=[[1, 1]], geometry={"stride": [1]})
+    assert found(about, job) == ("declared", [[1, 1, 3, 2, 1, 0]])
+
+
+def test_without_a_geometry_what_was_done_follows_from_the_causes() -> None:
     about = case("made/one", dilation=2)
     assert found(about, mismatch(about, causes=["dilation-ignored"])) == ("effective", [[1, 0, 3, 2, 1, 0]])
     assert found(about, result(about, "torch", "same", "error", declared=[[2, 2]])) == (
@@ -109,18 +152,8 @@ def test_what_was_done_follows_from_the_causes() -> None:
 
 
 def test_per_axis_causes_reach_their_axes() -> None:
-    flat = case("made/one", size=6)
-    pair = {
-        **flat,
-        "input": [6, 9],
-        "kernel": [3, 2],
-        "stride": [2, 1],
-        "dilation": [2, 1],
-        "pads": [[0, 0], [0, 0]],
-        "output": [1, 8],
-    }
     causes = ["axes-swapped", "stride-first-axis", "dilation-first-axis"]
-    _, axes = found(pair, mismatch(pair, causes=causes, effective=[[0, 0], [1, 1]]))
+    _, axes = found(PAIR, mismatch(PAIR, causes=causes, effective=[[0, 0], [1, 1]]))
     assert axes == [[0, 0, 2, 2, 2, 0], [1, 1, 3, 2, 2, 0]]
 
 

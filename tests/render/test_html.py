@@ -14,7 +14,7 @@ from conformance.journal import Run
 from conformance.render import html
 from conformance.render.digest import digest
 from conformance.render.plain import printable
-from tests.render.made_journals import HOSTILE, case, hostile, mismatch, result, run, varied
+from tests.render.made_journals import HOSTILE, REMEDIED, case, hostile, mismatch, result, run, varied
 
 
 def page(found: Run) -> str:
@@ -127,6 +127,11 @@ def test_the_data_holds_every_job_once(tmp_path: Path) -> None:
     assert first["axes"] == [[1, 0, 3, 2, 1, 0]]
     assert first["first"] == [0, 0, 1]
     assert first["code"] == "F.conv1d(x, weight, padding=1)"
+    assert (first["instead"], first["fix"]) == ("torch/same", "F.conv1d(F.pad(x, (0, 1)), weight)")
+    assert {name: first[name] for name in ("alternatives", "separating", "rejected", "tried")} == {
+        **{name: REMEDIED[name] for name in ("alternatives", "separating", "rejected")},
+        "tried": 5,
+    }
 
 
 def test_values_are_written_once() -> None:
@@ -142,6 +147,11 @@ def test_details_stop_where_the_page_would_grow_too_large(tmp_path: Path, monkey
     cut = data["job_fields"].index("cut") + 2
     assert len(data["jobs"][0]) <= cut
     assert len(data["jobs"][-1]) == cut + 1
+    monkeypatch.setattr(html, "BUDGET", 0)
+    values = data_of(page(varied(tmp_path)))["values"]
+    assert "torch/same" in values
+    assert not {REMEDIED["fix"]["code"], "F.conv1d(x, weight, padding=1)"} & {v for v in values if isinstance(v, str)}
+    assert REMEDIED["separating"] not in values
 
 
 def test_ten_thousand_jobs_stay_small(tmp_path: Path) -> None:
@@ -152,6 +162,7 @@ def test_ten_thousand_jobs_stay_small(tmp_path: Path) -> None:
             variant=f"v{variant}",
             evidence=f"evidence of {number}",
             code=f"a piece of code, {number}, {variant} " * 3,
+            **{**REMEDIED, "fix": {"variant": "same", "code": f"what is right, {number} " * 5}},
         )
         if number % 5 == 0
         else result(about, "torch", f"v{variant}")
@@ -170,6 +181,13 @@ def test_a_reader_without_a_script_sees_one_job_of_each_kind(tmp_path: Path) -> 
     assert '<td class="f">-7</td>' in written
     assert "Segfault" in written
     assert "Expected: never read" in written
+    assert "<h4>Write instead: torch/same</h4><pre>F.conv1d(F.pad(x, (0, 1)), weight)</pre>" in written
+    assert written.count("No variant of this runner that was run gives the right answer") == 2  # broken, and the hazard
+    explained = re.findall("<li><b>([^<]*)</b>, which would differ on <span[^>]*>([^<]*)</span></li>", written)
+    assert explained == [("pads-begin-only", "conv 3 · k 2 · s 2")]
+    assert "<li><b>pad-amount + bias-dropped</b></li>" in written
+    assert "5 hypotheses tried; rejected: pads-ignored, kernel-flipped<" in written
+    assert "5 hypotheses tried<" in written
     assert "cases/made.yaml:7:5" in written
 
 

@@ -17,6 +17,10 @@ def test_the_page_has_verdicts_by_runner_causes_and_failing_jobs(tmp_path: Path)
     assert "| **all** | **2** | **1** | **1** | **1** | **1** | **2** |" in lines
     assert any(line.startswith("| 1 job | <code>symmetric-for-asymmetric</code> |") for line in lines)
     assert any(line.startswith("| regression | crash | keras/same |") for line in lines)
+    assert [line for line in lines if "write instead" in line] == [
+        line for line in lines if line.endswith("by up to 11; write instead: <code>torch/same</code> |")
+    ]
+    assert sum("write instead" in line for line in lines) == 1
     assert not any(line.startswith("| known") for line in lines)
 
 

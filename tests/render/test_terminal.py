@@ -28,6 +28,8 @@ def test_the_summary_has_counts_causes_the_worst_jobs_the_gate_and_the_report(tm
     assert "stale expectation expectations/torch.yaml:9:5" in text
     assert "The gate does not hold: 2 regressions, 1 changed, 1 fixed, 1 stale expectation" in text
     assert "pip install tensorflow" in text
+    assert re.search(r"by up to 11 *\n +write instead: torch/same *\n", text)
+    assert text.count("write instead") == 1  # the others have none
     assert text.endswith("Report: reports/latest/report.html\n")
 
 
@@ -75,7 +77,13 @@ def test_console_markup_in_any_text_is_shown_and_not_obeyed(tmp_path: Path) -> N
     found = run(
         tmp_path,
         about,
-        mismatch(about, "[red]torch[/red]", evidence="[red]evidence[/red]", causes=["[red]cause[/red]"]),
+        mismatch(
+            about,
+            "[red]torch[/red]",
+            evidence="[red]evidence[/red]",
+            causes=["[red]cause[/red]"],
+            fix={"variant": "[red]variant[/red]", "code": ""},
+        ),
         result(about, "torch", "same", "error", failure=failure),
         missing={"[red]missing[/red]": "[red]command[/red]"},
         footer={"stale": [{"where": "[red]where[/red]", "reason": "[red]reason[/red]"}]},
@@ -88,6 +96,7 @@ def test_console_markup_in_any_text_is_shown_and_not_obeyed(tmp_path: Path) -> N
         "torch",
         "evidence",
         "cause",
+        "variant",
         "missing",
         "command",
         "where",
