@@ -218,12 +218,13 @@ def names(case: Case, spelling: Spelling) -> list[str]:
 
 def sizes(case: Case, spelling: Spelling) -> set[Sizes]:
     """The spatial output sizes that a named padding gives, with up to one other change."""
-    return {
+    found = {
         replace(changed, pads=pads).output_shape(case)[2:]
         for causes, changed in changes(case, reading(case, spelling.pads))
         if len(causes) < 2 and not (changed.flip or changed.interleave or changed.bias_last)
         for pads in {pads for _, pads in paddings(case, spelling, changed)}
     }
+    return {size for size in found if min(size) > 0}
 
 
 def changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:

@@ -29,6 +29,9 @@ STARTS = 3
 WINDOW = 1.0
 """Seconds over which the share of waiting is measured."""
 
+IDLE = 0.25
+"""The share of waiting above which a second worker for a runner helps."""
+
 STUCK = 4
 """Job deadlines without a word after which a worker between two jobs is taken for stuck."""
 
@@ -175,7 +178,7 @@ class LocalEngine:
         """
         if lane.workers == 0:
             return True
-        known = lane.seconds > WINDOW and self._idle > 0.5
+        known = lane.seconds > WINDOW and self._idle > IDLE
         return known and (self._source is not None or lane.rest / lane.workers > 2 * lane.opening)
 
     def _feed(self, worker: WorkerProcess, lane: Lane) -> None:
