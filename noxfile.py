@@ -1,4 +1,4 @@
-"""The sessions: conformance · gate · tests · lint · types · wheel · bench.
+"""The sessions: conformance · gate · tests · lint · types · wheel · bench · figures.
 
 Those that need every framework share one environment, ``.nox/frameworks``: installing it takes
 minutes and gigabytes.
@@ -86,3 +86,13 @@ def wheel(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure, side by side, and print ratios."""
     in_frameworks(session, "benchmarks", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def figures(session: nox.Session) -> None:
+    """What the judging is worth: false alarms, faults missed, causes named, times, the control, blind cases, proofs."""
+    for module in ("planted", "judging", "control", "alarms"):
+        in_frameworks(session, f"benchmarks.{module}")
+    in_frameworks(session, "conformance", "audit")
+    for runner in ("torch/explicit", "onnxruntime/pads"):
+        in_frameworks(session, "conformance", "exhaust", "--runner", runner)

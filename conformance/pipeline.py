@@ -176,29 +176,43 @@ def judge_again(folder: Path, folders: Sequence[Path]) -> tuple[Run, list[Known]
 
 
 def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[Job, Found | Outcome]]:
-    """What each selected variant that applies really does with a case; its outcome where it gives no output."""
+    """What each selected variant that applies really does with a case; its outcome where it gives no output.
+
+    Where that is no geometry, the same of the smallest input with which it is none.
+    """
     selection = planning.select_runners(runners)
     jobs = planning.plan([case], selection)
     if not jobs:
         raise NothingSelectedError(nothing_selected([case], selection))
-    probes = {
-        job.key: [
-            other
-            for small in probing.cases(case)
-            for other in planning.spelled(small, job.runner, selection.runners[job.runner].runner)
-            if other.variant == job.variant
-        ]
-        for job in jobs
-    }
-    asked = [probe for several in probes.values() for probe in several]
+    for job, found in zip(jobs, read(jobs, selection, timeout), strict=True):
+        if isinstance(found, Found) and found.problem:
+            others = [other for small in probing.smaller(case) if (other := like(job, small, selection))]
+            smaller = read(others, selection, timeout)
+            found = next((one for one in smaller if isinstance(one, Found) and one.problem), found)
+        yield job, found
+
+
+def read(jobs: Sequence[Job], selection: Selection, timeout: float) -> list[Found | Outcome]:
+    """What a probe says of each job; the outcome where there is no output to read."""
+    probes = [[other for small in probing.cases(job.case) if (other := like(job, small, selection))] for job in jobs]
+    asked = [probe for several in probes for probe in several]
     outcomes = {job.key: outcome for job, outcome in execute(asked, selection, Options(timeout=timeout))}
-    for job in jobs:
-        ended = [outcomes[probe.key] for probe in probes[job.key]]
+    found: list[Found | Outcome] = []
+    for several in probes:
+        ended = [outcomes[probe.key] for probe in several]
         failed = next((outcome for outcome in ended if outcome.kind != "completed"), None)
-        yield (
-            job,
-            failed or probing.conclude([probe.case for probe in probes[job.key]], [typed(o.output)[0] for o in ended]),
+        cases, outputs = (
+            [probe.case for probe in several],
+            [typed(outcome.output)[0] for outcome in ended if not failed],
         )
+        found.append(failed or probing.conclude(cases, outputs))
+    return found
+
+
+def like(job: Job, case: Case, selection: Selection) -> Job | None:
+    """The job of another case in the same variant; None where that does not apply."""
+    spelled = planning.spelled(case, job.runner, selection.runners[job.runner].runner)
+    return next((other for other in spelled if other.variant == job.variant), None)
 
 
 def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float = Deadlines.job) -> Count:

@@ -24,9 +24,13 @@ from conformance import oracle
 from conformance.domain.case import INTEGERS, Basis, Case
 from conformance.domain.geometry import Axis, Pads, Sizes, canonical
 from conformance.domain.tensors import Data, tensors
+from conformance.errors import InputError
 from conformance.oracle import Reading
 
 Array = NDArray[Any]
+
+SMALLER = 100
+"""Inputs that are looked at for a smaller counterexample."""
 
 MOST = 24
 """Answers for one axis that are tried, where small inputs leave some open, and ``TRIED`` of all axes together."""
@@ -91,7 +95,10 @@ def cases(case: Case) -> list[Case]:
         if _elements(small, len(columns)) > LIMIT:
             columns = [channel * inner + place for channel in sorted(some) for place in range(inner)]
     if _elements(small, len(columns)) > LIMIT:
-        raise InexpressibleError(f"{case.id}: too large for a probe: {_elements(small, len(columns))} elements")
+        size = _elements(small, len(columns))
+        raise InputError(
+            f"{case.id}: a probe of {size} elements; allowed: up to {LIMIT}, with fewer channels or filters"
+        )
     base = INTEGERS[case.dtype] // 2
     digits, count = 1, prod(case.weight_shape)
     while not case.pool and base**digits < count:
@@ -128,6 +135,17 @@ def conclude(probes: Sequence[Case], outputs: Sequence[Array]) -> Found:
         return (_pool if case.pool else _layer)(probes, outputs, Found(case, len(probes), whole))
     except InexpressibleError as error:
         return Found(case, len(probes), whole, problem=str(error))
+
+
+def smaller(case: Case) -> Iterator[Case]:
+    """The cases like this one with smaller inputs, the smallest first: where to look for a smaller counterexample."""
+    sizes = sorted(product(*(range(1, size + 1) for size in case.input)), key=lambda size: (prod(size), size))
+    for size in sizes[:SMALLER]:
+        name = f"{case.id}@{'x'.join(map(str, size))}"
+        small = replace(case, id=name, input=size, output_shape=())
+        fits = size != case.input and min(small.output(small.pads)) > 0 and not small.lonely
+        if fits and _elements(small, prod(small.input_shape[1:])) <= LIMIT:
+            yield small
 
 
 def nameless(found: Found) -> str:

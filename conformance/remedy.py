@@ -15,6 +15,7 @@ from conformance.domain.case import Case
 from conformance.domain.geometry import Pads, canonical, same_elements
 from conformance.domain.records import Job, Judged, Outcome, Spelling, Verdict
 from conformance.domain.tensors import typed
+from conformance.errors import InputError
 from conformance.oracle import Reading
 from conformance.probe import Found
 
@@ -131,7 +132,7 @@ def probe_jobs(job: Job, others: Others) -> list[Job]:
     """The probes of a job, in its variant; none where the case is too large or the variant does not apply."""
     try:
         cases = probe.cases(job.case)
-    except probe.InexpressibleError:
+    except InputError:
         return []
     found = [other for case in cases for other in others(job, case) if other.variant == job.variant]
     return found if len(found) == len(cases) else []

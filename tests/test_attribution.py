@@ -395,5 +395,7 @@ def test_a_judge_that_has_seen_other_jobs_says_the_same() -> None:
 def test_an_output_without_elements_is_unattributed() -> None:
     case = Case("t/a", "max_pool", (4,), (2,), (3,), (3,), "same", channels=1, filters=1)
     output = np.zeros((1, 1, 0), np.float32)
-    verdict = attribute.attribute(truth.Truth(case), Job(case, "r", "v", Spelling(case.pads, "f(x)", True)), output, "float32")
+    verdict = attribute.attribute(
+        truth.Truth(case), Job(case, "r", "v", Spelling(case.pads, "f(x)", True)), output, "float32"
+    )
     assert verdict.causes == ("unattributed",)

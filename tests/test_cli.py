@@ -240,6 +240,17 @@ def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
         (["explain", "--input", "6", "--padding", "same"], "Missing option '--kernel'"),
         (["explain", "--input", "6", "--kernel", "9", "--padding", "valid"], "--kernel 9 spans 9; allowed: up to"),
         (["list", "--runner", "pytorch"], "unknown runner 'pytorch'"),
+        (["probe", "seeds/keras-same-stride/k4-s2-i64"], "--runner is missing"),
+        (["probe", "nowhere", "--runner", "torch"], "no case 'nowhere'; allowed: what 'conformance list' prints"),
+        (["probe", "a", "--runner", "torch", "--kernel", "3"], "a case and --kernel; allowed: one of them"),
+        (["probe", "--runner", "torch", "--input", "6", "--kernel", "3"], "--padding is missing"),
+        (["probe", "--runner", "torch", "--input", "6x", "--kernel", "3", "--padding", "1"], "--input '6x'; allowed"),
+        (["probe", "--runner", "torch", "--input", "6", "--kernel", "3", "--padding", "some"], "--padding 'some'"),
+        (["probe", "--runner", "torch", "--input", "6", "--kernel", "9", "--padding", "valid"], "kernel: 9"),
+        (
+            ["probe", "--runner", "torch", "--input", "6", "--kernel", "3", "--padding", "1", "--op", "lp_pool"],
+            "op: 'lp_pool'",
+        ),
     ],
     ids=" ".join,
 )
@@ -422,6 +433,34 @@ def test_explain_prints_the_arithmetic_and_the_drawing() -> None:
     assert ended.returncode == 0
     assert "begin = 1 // 2 = 0; end = 1 - 0 = 1" in ended.stdout
     assert "2 from 4 |    ###|" in ended.stdout
+
+
+def test_probe_reads_what_a_runner_does() -> None:
+    options = ("--input", "6x7", "--kernel", "3", "--stride", "2", "--padding", "same", "--channels", "2", "--bias")
+    right = conformance("probe", "--runner", FAKES + "Right/asked", *options)
+    assert right.returncode == 0, right.stderr
+    assert "1 execution of 85 samples" in right.stdout
+    assert "axis 0: pads 0.1; stride 2; dilation 1" in right.stdout
+    assert right.stdout.endswith("  as asked\n")
+    wrong = conformance("probe", "--runner", FAKES + "IgnoresPads/asked", *options)
+    assert wrong.returncode == 1
+    assert "axis 0: pads 0.0, asked 0.1" in wrong.stdout
+    assert wrong.stdout.endswith("  NOT as asked\n")
+
+
+def test_probe_takes_a_case_by_its_identity(tmp_path: Path) -> None:
+    file = case_file(tmp_path, NAMES)
+    ended = conformance("probe", f"small/{NAMES[0]}", "--cases", file, "--runner", FAKES + "ReversesOneAxis")
+    assert ended.returncode == 1, ended.stderr
+    assert "reversed" in ended.stdout
+
+
+def test_probe_shows_the_smallest_input_that_is_no_geometry() -> None:
+    options = ("--input", "9", "--kernel", "3", "--padding", "1")
+    ended = conformance("probe", "--runner", FAKES + "PadsWithFives", *options)
+    assert ended.returncode == 1, ended.stderr
+    assert "no such geometry: without any impulse the outputs are neither 0 nor the bias" in ended.stdout
+    assert "at input 1" in ended.stdout
 
 
 def test_help_and_version() -> None:
