@@ -453,8 +453,8 @@ def _pool(probes: Sequence[Case], outputs: Sequence[Array], found: Found) -> Fou
             return replace(
                 found,
                 axes=tuple(
-                    Seen(*axis.canonical(), axis.stride, axis.dilation if axis.kernel > 1 else None, None, number)
-                    for number, axis in enumerate(axes)
+                    Seen(*pads, axis.stride, axis.dilation if axis.kernel > 1 else None, None, number)
+                    for number, (axis, pads) in enumerate(zip(axes, canonical(reading.axes(case)), strict=True))
                 ),
                 reading=reading,
                 channels="as asked",

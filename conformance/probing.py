@@ -77,11 +77,9 @@ def describe(job: Job, found: Found | Outcome) -> tuple[str, bool]:
         return "\n".join([*lines, f"  no such geometry: {found.problem}"]), False
     alike = found.reading is not None and same_elements(found.reading.axes(found.case), found.case.asked)
     for number, (axis, asked) in enumerate(zip(found.axes, found.case.asked, strict=True)):
-        due = spell_padding((asked.canonical(),))
-        remark = "" if (axis.begin, axis.end) == asked.canonical() else f", asked {due}"
-        lines.append(
-            f"  axis {number}: pads {spell_padding(((axis.begin, axis.end),))}{remark}; {spell(axis, case, number)}"
-        )
+        seen, due = (axis.begin, axis.end), asked.canonical()
+        remark = "" if seen == due else f", asked {spell_pads(case, due)}"
+        lines.append(f"  axis {number}: {spell_pads(case, seen)}{remark}; {spell(axis, case, number)}")
     facts = {"channels": found.channels, "bias": found.bias, "divisor": found.divisor, "windows": found.windows}
     if found.fill is not None:
         facts["padding's value"] = f"{found.fill:g}"
@@ -92,6 +90,14 @@ def describe(job: Job, found: Found | Outcome) -> tuple[str, bool]:
     alike = alike and reading.bias == case.bias and not (reading.flip or reading.swap or reading.interleave)
     alike = alike and not reading.bias_last and reading.fill != 0 and not reading.overhang
     return "\n".join([*lines, "  as asked" if alike else "  NOT as asked"]), alike
+
+
+def spell_pads(case: Case, pads: tuple[int, int]) -> str:
+    """The pads of an axis; of a transposed convolution what is cropped of the full output, and what is added."""
+    begin, end = pads
+    if not case.transposed:
+        return f"pads {spell_padding((pads,))}"
+    return f"crop {begin}.{max(end, 0)}" + (f", output padding {-end}" if end < 0 else "")
 
 
 def spell(axis: Seen, case: Case, number: int) -> str:

@@ -16,7 +16,7 @@ from conformance.oracle import Reading, Reference
 
 Write = Callable[[Case], Spelling | None]
 
-TRIED = 400
+TRIED = 128
 """Cases that are looked at, the smallest first."""
 
 

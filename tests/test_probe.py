@@ -174,6 +174,13 @@ def test_pools_are_read(op: str, changes: dict[str, Any], told: dict[str, Any]) 
         assert getattr(found.reading, name) == getattr(faithful(of, **changes), name)
 
 
+def test_pads_of_a_pool_reach_as_far_as_its_last_window() -> None:
+    of = case(op="avg_pool", input=(5,), kernel=(3,), stride=(2,), dilation=(1,), padding=((0, 1),), channels=1)
+    found = probed(of, faithful(of, rounding="ceil", counted=True))
+    (axis,) = found.axes
+    assert (axis.begin, axis.end) == (0, 2)
+
+
 def test_narrow_types_take_an_execution_for_each_digit_of_a_weights_number() -> None:
     of = case(dtype="float16", channels=16, filters=32, groups=1, kernel=(3, 3), input=(5, 5))
     probes = probe.cases(of)
