@@ -444,7 +444,7 @@ def test_probe_reads_what_a_runner_does() -> None:
     assert right.stdout.endswith("  as asked\n")
     wrong = conformance("probe", "--runner", FAKES + "IgnoresPads/asked", *options)
     assert wrong.returncode == 1
-    assert "axis 0: pads 0.0, asked 0.1" in wrong.stdout
+    assert "axis 0: pads 0.0, asked pads 0.1" in wrong.stdout
     assert wrong.stdout.endswith("  NOT as asked\n")
 
 
