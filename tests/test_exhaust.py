@@ -123,7 +123,7 @@ def test_a_mistake_in_one_corner_is_found_and_shown_as_the_smallest() -> None:
     assert (case.input, case.kernel, case.stride, case.dilation, case.pads) == ((3,), (4,), (3,), (2,), ((3, 1),))
     assert row.count("mismatch") == 3  # inputs 3 to 5
     assert sum(row.causes.values()) == 3
-    assert "asked 3.1" in row.smallest.text
+    assert "asked pads 3.1" in row.smallest.text
 
 
 def test_swapped_axes_are_caught_by_the_lifting_alone() -> None:
