@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from types import SimpleNamespace
+from types import CodeType, FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Tuple
 
 from conformance.domain.case import OPS
@@ -79,18 +79,18 @@ class _SameLayers:
 
 
 def _same(function: Any) -> Any:
-    """A function whose ``tf.nn.conv2d`` pads with SAME."""
-    import tensorflow as tf
+    """The function with ``'SAME'`` where its code says ``'VALID'``, as the converter copies it with other defaults."""
+    code = _said_otherwise(function.__code__)
+    return FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
 
-    def patched(*arguments: Any) -> Any:
-        released = tf.nn.conv2d
-        tf.nn.conv2d = lambda *given, **options: released(*given, **{**options, "padding": "SAME"})
-        try:
-            return function(*arguments)
-        finally:
-            tf.nn.conv2d = released
 
-    return patched
+def _said_otherwise(code: CodeType) -> CodeType:
+    said = {"VALID": "SAME"}
+    constants = (
+        _said_otherwise(one) if isinstance(one, CodeType) else said.get(one, one) if isinstance(one, str) else one
+        for one in code.co_consts
+    )
+    return code.replace(co_consts=tuple(constants))
 
 
 class Onnx2KerasSame(Onnx2Keras):
@@ -110,13 +110,16 @@ class Onnx2KerasSame(Onnx2Keras):
         keras, released = convolution_layers.keras, AVAILABLE_CONVERTERS["Conv"]
         patched = SimpleNamespace(layers=_SameLayers(keras.layers), backend=keras.backend)
 
-        def convert_conv(node: Any, params: Any, layers: Any, *rest: Any) -> None:
+        def convert_conv(node: Any, params: Any, layers: Any, functions: Any, node_name: str, keras_name: str) -> None:
             # A 1-D convolution has no padding layer: it is SAME as released.
-            if layers[node.input[1]].ndim > 3 and any(params.get("pads", ())):
+            padded = layers[node.input[1]].ndim > 3 and any(params.get("pads", ()))
+            if padded:
                 convolution_layers.keras = patched
             try:
-                released(node, params, layers, *rest)
+                released(node, params, layers, functions, node_name, keras_name)
             finally:
                 convolution_layers.keras = keras
+            if padded and keras_name in functions:  # from which change_ordering writes the layer again
+                functions[keras_name] = _same(functions[keras_name])
 
         AVAILABLE_CONVERTERS["Conv"] = convert_conv
