@@ -64,7 +64,7 @@ def typed(array: Array) -> Tuple[Array, str]:
     """An output as numbers, and the name of its element type."""
     if array.dtype == BFLOAT16:
         return (array["bfloat16"].astype(np.uint32) << np.uint32(16)).view(np.float32), "bfloat16"
-    return array, array.dtype.name
+    return array, array.dtype.name if array.dtype.isnative else str(array.dtype)
 
 
 def lattice_limits(terms: int, dtype: str) -> Optional[Tuple[int, int]]:
