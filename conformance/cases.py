@@ -339,7 +339,7 @@ class _Entry:
             if case.padding == "causal":
                 raise self.error("padding: causal with a pool; allowed: with op conv", "padding")
             axis = case.lonely
-            if axis and axis.output > 0:
+            if axis:
                 allowed = "pads with which every window meets the input"
                 raise self.error(f"padding: {axis.begin, axis.end} around {axis.size}; allowed: {allowed}", "padding")
 

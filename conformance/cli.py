@@ -12,7 +12,6 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from conformance import __version__
-from conformance.domain.case import OPS
 from conformance.errors import ConformanceError, InputError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -268,7 +267,7 @@ def _most(name: str, most: int, least: int = 1) -> Callable[[F], F]:
 
 @commands.command()
 @_runners
-@click.option("--op", "ops", multiple=True, type=click.Choice(OPS), help="Only these operators (repeatable).")
+@click.option("--op", "ops", multiple=True, metavar="OP", help="Only these operators (repeatable).")
 @click.option("--rank", "ranks", multiple=True, type=click.IntRange(1, 3), help="Only so many axes (repeatable).")
 @_most("input", 12)
 @_most("kernel", 5)
@@ -293,11 +292,15 @@ def exhaust(
     smallest counterexample, where one is neither as asked, nor as the variant declares, nor refused.
     """
     from conformance import pipeline
+    from conformance.domain.case import OPS
     from conformance.exhaust import Scope
     from conformance.render import exhausted
 
     if not runners:
         raise InputError("--runner is missing; allowed: NAME[/VARIANT], repeatable")
+    for op in ops:
+        if op not in OPS:
+            raise InputError(f"--op {op!r}; allowed: {', '.join(OPS)}")
     scope = Scope(ops=ops or OPS, ranks=ranks or (1, 2, 3), **most)
     found = pipeline.exhaust(scope, runners, jobs or 0, timeout)
     exhausted.show(found, no_color)

@@ -43,7 +43,7 @@ _PER_AXIS = "an integer from 1 up for every axis, or a list of one for each axis
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # the file's model holds the others
 
 
 class WrittenFields(_Strict):
@@ -164,7 +164,7 @@ class CaseEntry(CaseFields):
 class CaseFile(_Strict):
     """A file of cases for the padding conformance suite."""
 
-    model_config = ConfigDict(extra="forbid", title="Padding conformance cases")
+    model_config = ConfigDict(title="Padding conformance cases")
 
     schema_: Annotated[StrictInt, Field(ge=1, le=1)] = Field(alias="schema", description="1")
     title: Annotated[StrictStr, Field(min_length=1)] = Field(description="text: what the file is about")

@@ -150,9 +150,8 @@ class Case:
     @property
     def lonely(self) -> Optional[AnyAxis]:
         """An axis of a pool with a window that lies in the padding alone, and so has no answer; None for none."""
-        empty = {None, -1}
         axes = self.asked if self.pool else ()
-        return next((axis for axis in axes if any(empty.issuperset(taps) for taps in axis.reads())), None)
+        return next((axis for axis in axes if axis.output > 0 and isinstance(axis, Axis) and axis.lonely), None)
 
     @property
     def rounding(self) -> str:

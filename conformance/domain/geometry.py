@@ -90,6 +90,13 @@ class Axis:
             return place
         return -1 if self.counted and -self.begin <= place < self.size + self.end else None
 
+    @property
+    def lonely(self) -> bool:
+        """Whether some window lies in the padding alone."""
+        if self.dilation == 1:
+            return self.begin >= self.kernel or self.starts[-1] >= self.size
+        return any({None, -1}.issuperset(taps) for taps in self.reads())
+
     def divisors(self) -> List[int]:
         """For each window, how many of its taps an average divides by along this axis."""
         return [sum(place is not None for place in window) for window in self.reads()]
