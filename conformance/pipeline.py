@@ -27,7 +27,6 @@ from conformance import plan as planning
 from conformance import probe as probing
 from conformance.domain.case import Case
 from conformance.domain.records import Job, Judged, Outcome
-from conformance.domain.tensors import typed
 from conformance.errors import NothingSelectedError
 from conformance.execute.local import Deadlines, LocalEngine
 from conformance.exhaust import Count, Counterexample, Scope, executions
@@ -112,11 +111,7 @@ def attribute(
     judged: Iterable[Judged], jobs: Sequence[Job], selection: Selection, options: Options
 ) -> Iterator[Judged]:
     """Every verdict, the wrong ones with what to write instead, and probed where no hypothesis fits."""
-
-    def others(job: Job, case: Case) -> Sequence[Job]:
-        return planning.spelled(case, job.runner, selection.runners[job.runner].runner)
-
-    return remedy(judged, jobs, others, lambda more: execute(more, selection, options), judge)
+    return remedy(judged, jobs, selection.others, selection.like, lambda more: execute(more, selection, options), judge)
 
 
 def decide(judged: Iterable[Judged], judging: Gate) -> Iterator[tuple[Record, Record]]:
@@ -186,7 +181,7 @@ def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[
         raise NothingSelectedError(nothing_selected([case], selection))
     for job, found in zip(jobs, read(jobs, selection, timeout), strict=True):
         if isinstance(found, Found) and found.problem:
-            others = [other for small in probing.smaller(case) if (other := like(job, small, selection))]
+            others = [other for small in probing.smaller(case) if (other := selection.like(job, small))]
             smaller = read(others, selection, timeout)
             found = next((one for one in smaller if isinstance(one, Found) and one.problem), found)
         yield job, found
@@ -194,25 +189,10 @@ def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[
 
 def read(jobs: Sequence[Job], selection: Selection, timeout: float) -> list[Found | Outcome]:
     """What a probe says of each job; the outcome where there is no output to read."""
-    probes = [[other for small in probing.cases(job.case) if (other := like(job, small, selection))] for job in jobs]
+    probes = [probing.jobs(job, selection.like) for job in jobs]
     asked = [probe for several in probes for probe in several]
     outcomes = {job.key: outcome for job, outcome in execute(asked, selection, Options(timeout=timeout))}
-    found: list[Found | Outcome] = []
-    for several in probes:
-        ended = [outcomes[probe.key] for probe in several]
-        failed = next((outcome for outcome in ended if outcome.kind != "completed"), None)
-        cases, outputs = (
-            [probe.case for probe in several],
-            [typed(outcome.output)[0] for outcome in ended if not failed],
-        )
-        found.append(failed or probing.conclude(cases, outputs))
-    return found
-
-
-def like(job: Job, case: Case, selection: Selection) -> Job | None:
-    """The job of another case in the same variant; None where that does not apply."""
-    spelled = planning.spelled(case, job.runner, selection.runners[job.runner].runner)
-    return next((other for other in spelled if other.variant == job.variant), None)
+    return [probing.read(several, outcomes) for several in probes]
 
 
 def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float = Deadlines.job) -> Count:

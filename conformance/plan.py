@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib.metadata import PackageNotFoundError, version
@@ -32,6 +32,14 @@ class Selection:
 
     runners: dict[str, Selected]
     missing: dict[str, str]
+
+    def others(self, job: Job) -> list[Job]:
+        """A job's case in every variant of its runner that applies, those that are not selected included."""
+        return spelled(job.case, job.runner, self.runners[job.runner].runner)
+
+    def like(self, job: Job, case: Case) -> Job | None:
+        """Another case in the same variant; None where that does not apply."""
+        return next(iter(spelled(case, job.runner, self.runners[job.runner].runner, [job.variant])), None)
 
 
 def select_runners(wanted: Sequence[str] = (), required: Sequence[str] = ()) -> Selection:
@@ -123,18 +131,18 @@ def plan(cases: Sequence[Case], selection: Selection, shuffle: int | None = None
         job
         for name, chosen in selection.runners.items()
         for case in ordered
-        for job in spelled(case, name, chosen.runner)
-        if job.variant in chosen.variants
+        for job in spelled(case, name, chosen.runner, chosen.variants)
     ]
 
 
-def spelled(case: Case, name: str, runner: Runner) -> list[Job]:
-    """A case in every variant of a runner that applies to it, whether selected or not."""
+def spelled(case: Case, name: str, runner: Runner, variants: Iterable[str] | None = None) -> list[Job]:
+    """A case in those of some variants of a runner, or of all, that apply to it."""
     if case.op not in runner.ops:
         return []
-    spellings = ((variant, write(case)) for variant, write in runner.variants.items())
     return [
-        Job(case, name, variant, spelling, runner.precision) for variant, spelling in spellings if spelling is not None
+        Job(case, name, variant, spelling, runner.precision)
+        for variant in (runner.variants if variants is None else variants)
+        if (spelling := runner.variants[variant](case)) is not None
     ]
 
 

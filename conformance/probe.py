@@ -11,7 +11,7 @@ the first output that differs is the counterexample.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, permutations, product
 from math import prod
@@ -23,11 +23,15 @@ from numpy.typing import NDArray
 from conformance import oracle
 from conformance.domain.case import INTEGERS, Basis, Case
 from conformance.domain.geometry import Axis, Pads, Sizes, canonical
-from conformance.domain.tensors import Data, tensors
+from conformance.domain.records import Job, Outcome
+from conformance.domain.tensors import Data, tensors, typed
 from conformance.errors import InputError
 from conformance.oracle import Reading
 
 Array = NDArray[Any]
+
+Like = Callable[[Job, Case], "Job | None"]
+"""The job of another case in the same variant; None where that does not apply."""
 
 SMALLER = 100
 """Inputs that are looked at for a smaller counterexample."""
@@ -107,6 +111,21 @@ def cases(case: Case) -> list[Case]:
         replace(small, id=f"{case.id}@probe{digit}", batch=len(columns) + 1, data=Basis(tuple(columns), digit))
         for digit in range(digits)
     ]
+
+
+def jobs(job: Job, like: Like) -> list[Job]:
+    """The probes of a job in its variant; ``InputError`` where it is too large, or does not write their sizes."""
+    found = [like(job, small) for small in cases(job.case)]
+    if None in found:
+        raise InputError(f"{job.case.id}: {job.runner}/{job.variant} does not apply to a probe of this case")
+    return [one for one in found if one is not None]
+
+
+def read(probes: Sequence[Job], outcomes: Mapping[tuple[str, str, str], Outcome]) -> Found | Outcome:
+    """What the outcomes of a job's probes say; the first outcome that is no output, where there is one."""
+    ended = [outcomes[probe.key] for probe in probes]
+    failed = next((outcome for outcome in ended if outcome.kind != "completed"), None)
+    return failed or conclude([probe.case for probe in probes], [typed(outcome.output)[0] for outcome in ended])
 
 
 def _columns(case: Case) -> list[int]:

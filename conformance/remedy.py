@@ -14,22 +14,21 @@ from conformance import hypotheses, oracle, probe, separate
 from conformance.domain.case import Case
 from conformance.domain.geometry import Pads, canonical, same_elements
 from conformance.domain.records import Job, Judged, Outcome, Spelling, Verdict
-from conformance.domain.tensors import typed
 from conformance.errors import InputError
 from conformance.oracle import Reading
-from conformance.probe import Found
+from conformance.probe import Found, Like
 
 WRONG = ("mismatch", "hazard")
 UNKNOWN = "unattributed"
 
 Execute = Callable[[Sequence[Job]], Iterable[tuple[Job, Outcome]]]
 Judging = Callable[[Iterable[tuple[Job, Outcome]]], Iterable[Judged]]
-Others = Callable[[Job, Case], Sequence[Job]]
-"""The jobs of a case in all variants of a job's runner, those that the run leaves out included."""
+Others = Callable[[Job], Sequence[Job]]
+"""A job's case in all variants of its runner, those that the run leaves out included."""
 
 
 def remedy(
-    judged: Iterable[Judged], jobs: Sequence[Job], others: Others, execute: Execute, judging: Judging
+    judged: Iterable[Judged], jobs: Sequence[Job], others: Others, like: Like, execute: Execute, judging: Judging
 ) -> Iterator[Judged]:
     """Every verdict, the wrong ones with a fix and after a probe where no hypothesis fits.
 
@@ -43,7 +42,7 @@ def remedy(
         """The variant that may be a fix: of those left out that declare what is asked for, one with numbers first."""
         able = [
             other
-            for other in others(job, job.case)
+            for other in others(job)
             if other.key not in planned and same_elements(job.case.axes(other.spelling.pads), job.case.asked)
         ]
         return sorted(able, key=lambda other: other.spelling.by_rule)[:1]
@@ -67,14 +66,14 @@ def remedy(
                     verdict=replace(
                         one.verdict,
                         fix=fix(right) if right else None,
-                        separating=separating(one.job, one.verdict, others, told),
+                        separating=separating(one.job, one.verdict, like, told),
                     ),
                 )
                 if UNKNOWN in one.verdict.causes or (right is None and untried(one.job)):
                     waiting.append(one)
                 else:
                     yield one
-    yield from _more(waiting, untried, others, execute, judging)
+    yield from _more(waiting, untried, like, execute, judging)
 
 
 def fix(job: Job) -> dict[str, str]:
@@ -82,16 +81,17 @@ def fix(job: Job) -> dict[str, str]:
     return {"variant": job.variant, "code": job.spelling.code}
 
 
-def separating(job: Job, verdict: Verdict, others: Others, told: dict[object, str]) -> tuple[str, ...]:
+def separating(job: Job, verdict: Verdict, like: Like, told: dict[object, str]) -> tuple[str, ...]:
     """For each alternative the smallest case that would tell it from the causes named; ``told`` remembers them."""
 
     def write(case: Case) -> Spelling | None:
-        return next((other.spelling for other in others(job, case) if other.variant == job.variant), None)
+        other = like(job, case)
+        return other.spelling if other else None
 
     found = []
     for causes in verdict.alternatives:
-        like = replace(job.case, id="", seed=0, input=(), tags=())
-        key = (job.runner, job.variant, like, verdict.causes, causes)
+        kind = replace(job.case, id="", seed=0, input=(), tags=())
+        key = (job.runner, job.variant, kind, verdict.causes, causes)
         if key not in told:
             small = separate.smallest(job.case, write, verdict.causes, causes)
             told[key] = small.describe() if small else ""
@@ -102,7 +102,7 @@ def separating(job: Job, verdict: Verdict, others: Others, told: dict[object, st
 def _more(
     waiting: Sequence[Judged],
     untried: Callable[[Job], list[Job]],
-    others: Others,
+    like: Like,
     execute: Execute,
     judging: Judging,
 ) -> Iterator[Judged]:
@@ -114,38 +114,31 @@ def _more(
     for item in judging(execute(list(fixes.values()))):
         if item.verdict.kind == "match":
             right.setdefault((item.job.runner, item.job.case.id), item.job)
-    probes = {item.job.key: probe_jobs(item.job, others) for item in waiting if UNKNOWN in item.verdict.causes}
+    probes = {item.job.key: probe_jobs(item.job, like) for item in waiting if UNKNOWN in item.verdict.causes}
     outcomes = {job.key: outcome for job, outcome in execute([job for several in probes.values() for job in several])}
     for item in waiting:
         verdict, job = item.verdict, item.job
         if job.key in probes:
-            verdict = probed(
-                job, verdict, item.outcome, probes[job.key], [outcomes.get(p.key) for p in probes[job.key]]
-            )
+            several = probes[job.key]
+            verdict = probed(job, verdict, item.outcome, probe.read(several, outcomes) if several else None)
         instead = right.get((job.runner, job.case.id))
         if instead and verdict.fix is None:
             verdict = replace(verdict, fix=fix(instead))
         yield Judged(job, replace(item.outcome, output=None), verdict)
 
 
-def probe_jobs(job: Job, others: Others) -> list[Job]:
-    """The probes of a job, in its variant; none where the case is too large or the variant does not apply."""
+def probe_jobs(job: Job, like: Like) -> list[Job]:
+    """The probes of a job; none where it cannot be probed."""
     try:
-        cases = probe.cases(job.case)
+        return probe.jobs(job, like)
     except InputError:
         return []
-    found = [other for case in cases for other in others(job, case) if other.variant == job.variant]
-    return found if len(found) == len(cases) else []
 
 
-def probed(
-    job: Job, verdict: Verdict, outcome: Outcome, jobs: Sequence[Job], ended: Sequence[Outcome | None]
-) -> Verdict:
+def probed(job: Job, verdict: Verdict, outcome: Outcome, found: Found | Outcome | None) -> Verdict:
     """A verdict with what its probe says: causes where all that differs has a name, else what differs."""
-    outputs = [typed(one.output)[0] for one in ended if one is not None and one.kind == "completed"]
-    if not jobs or len(outputs) < len(jobs):
+    if not isinstance(found, Found):
         return replace(verdict, evidence=f"{verdict.evidence}; no probe could be run")
-    found = probe.conclude([one.case for one in jobs], outputs)
     if found.problem:
         return replace(verdict, evidence=f"{verdict.evidence}; the probe: no such geometry: {found.problem}")
     if found.reading is None:
