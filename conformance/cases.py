@@ -29,7 +29,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
 NAME_LIMIT = 120
 PER_AXIS = ("kernel", "stride", "dilation")
 TRANSPOSED = "valid, same, same_lower, an integer, or one [begin, end] for each axis"
-OWN = ("output_padding", "output_shape", "ceil_mode", "count_include_pad")
+OWN = ("output_padding", "output_shape", "ceil_mode", "count_include_pad", "mode", "value")
 DEFAULTS: dict[str, Any] = {
     "op": "conv",
     "batch": 1,
@@ -41,12 +41,16 @@ DEFAULTS: dict[str, Any] = {
     "output_padding": 0,
     "ceil_mode": False,
     "count_include_pad": False,
+    "mode": "constant",
+    "value": 0,
     "dtype": "float32",
     "data": "lattice",
     "seed": 0,
 }
 REQUIRED = ("input", "kernel", "padding")
+WINDOWS = ("conv", "conv_transpose", "max_pool", "avg_pool")
 MEANT_FOR: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(PER_AXIS, WINDOWS),
     "filters": ("conv", "conv_transpose"),
     "groups": ("conv", "conv_transpose"),
     "bias": ("conv", "conv_transpose"),
@@ -54,6 +58,8 @@ MEANT_FOR: dict[str, tuple[str, ...]] = {
     "output_shape": ("conv_transpose",),
     "ceil_mode": ("max_pool", "avg_pool"),
     "count_include_pad": ("avg_pool",),
+    "mode": ("pad",),
+    "value": ("pad",),
 }
 """The operators that a field has a meaning for; with another one it is an error."""
 
@@ -176,12 +182,13 @@ class _Entry:
     def normalised(self, fields: dict[str, Any]) -> dict[str, Any]:
         """The fields of one case with one number per axis."""
         for name in REQUIRED:
-            if fields.get(name) is None:
+            if fields.get(name) is None and not (fields["op"] == "pad" and name == "kernel"):
                 described = schema.CaseFields.model_fields[name].description
                 raise self.error(f"{name!r} is missing; allowed: {described}")
         for name, ops in MEANT_FOR.items():
             if fields.get(name) not in (None, DEFAULTS.get(name)) and fields["op"] not in ops:
                 raise self.error(f"{name}: with op {fields['op']}; allowed: with {', '.join(ops)}", name)
+        fields.setdefault("kernel", 1)
         size = fields["input"]
         fields["input"] = tuple(size) if isinstance(size, list) else (size,)
         rank = len(fields["input"])
@@ -193,7 +200,7 @@ class _Entry:
         shape = fields.get("output_shape")
         fields["output_shape"] = () if shape is None else self.per_axis("output_shape", shape, rank)
         channels = fields.setdefault("channels", 1)
-        apart = fields["groups"] == "depthwise" or fields["op"].endswith("_pool")
+        apart = fields["groups"] == "depthwise" or fields["op"] not in ("conv", "conv_transpose")
         filters = fields.setdefault("filters", channels if apart else 1)
         if fields["groups"] == "depthwise":
             if filters % channels:
@@ -335,6 +342,8 @@ class _Entry:
                     raise self.error(
                         f"output_padding: {more}; allowed: less than the stride {stride}", "output_padding"
                     )
+        if case.op == "pad":
+            self.check_pad(case)
         if case.pool:
             if case.padding == "causal":
                 raise self.error("padding: causal with a pool; allowed: with op conv", "padding")
@@ -342,6 +351,14 @@ class _Entry:
             if axis:
                 allowed = "pads with which every window meets the input"
                 raise self.error(f"padding: {axis.begin, axis.end} around {axis.size}; allowed: {allowed}", "padding")
+
+    def check_pad(self, case: Case) -> None:
+        """A pad by itself has amounts, and one mode."""
+        if isinstance(case.padding, str):
+            allowed = "an integer, or one [begin, end] for each axis"
+            raise self.error(f"padding: {case.padding} with op pad; allowed: {allowed}", "padding")
+        if case.mode != "constant" and case.value:
+            raise self.error(f"value: with mode {case.mode}; allowed: with constant", "value")
 
     def check_crop(self, axis: AnyAxis, number: int) -> None:
         """A transposed convolution has outputs, and its output padding is not longer than a stride."""
@@ -372,7 +389,7 @@ class _Entry:
                 ("input", case.data.input, case.input_shape),
                 ("weights", case.data.weights, case.weight_shape),
             ):
-                if _shape(value) != shape and not (case.pool and field == "weights" and not value):
+                if _shape(value) != shape and (case.weighted or field != "weights" or value):
                     raise self.error(f"data.{field}: shape {_shape(value)}; allowed: {shape}", "data")
             self.check_exact(case, case.data)
         if case.op == "avg_pool" and case.data == "lattice" and case.average_limit < 1:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from conformance import oracle
 from conformance.domain.case import INTEGERS, Basis, Case
-from conformance.domain.geometry import Axis, Pads, Sizes, canonical
+from conformance.domain.geometry import MODES, AnyAxis, Axis, Pads, Sizes, canonical
 from conformance.domain.records import Job, Outcome
 from conformance.domain.tensors import Data, tensors, typed
 from conformance.errors import InputError
@@ -69,6 +69,7 @@ class Found:
     channels: str = ""
     bias: str = ""
     fill: float | None = None
+    mode: str = ""
     divisor: str = ""
     windows: str = ""
     problem: str = ""
@@ -105,7 +106,7 @@ def cases(case: Case) -> list[Case]:
         )
     base = INTEGERS[case.dtype] // 2
     digits, count = 1, prod(case.weight_shape)
-    while not case.pool and base**digits < count:
+    while case.weighted and base**digits < count:
         digits += 1
     return [
         replace(small, id=f"{case.id}@probe{digit}", batch=len(columns) + 1, data=Basis(tuple(columns), digit))
@@ -151,7 +152,8 @@ def conclude(probes: Sequence[Case], outputs: Sequence[Array]) -> Found:
     case = probes[0]
     whole = len(_columns(case)) == case.batch - 1
     try:
-        return (_pool if case.pool else _layer)(probes, outputs, Found(case, len(probes), whole))
+        read = _layer if case.weighted else _pool if case.pool else _pad
+        return read(probes, outputs, Found(case, len(probes), whole))
     except InexpressibleError as error:
         return Found(case, len(probes), whole, problem=str(error))
 
@@ -177,6 +179,8 @@ def nameless(found: Found) -> str:
             parts.append(f"the kernel's axis {axis.kernel_axis} along axis {number}")
     if found.channels != "as asked":
         parts.append(found.channels)
+    if found.case.op == "pad":
+        parts.append(found.windows)
     return "; ".join(parts)
 
 
@@ -389,7 +393,8 @@ def _compare(case: Case, output: Array, expected: Array) -> None:
     """Raise the first output that a geometry does not explain."""
     if output.shape != expected.shape:
         raise InexpressibleError(f"outputs of shape {output.shape}, where the geometry read gives {expected.shape}")
-    wrong = np.argwhere(np.abs(output - expected) >= 0.5)
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        wrong = np.argwhere(~((np.abs(output - expected) < 0.5) | (output == expected)))
     if len(wrong):
         place = wrong[0]
         got, due = float(output[tuple(place)]), float(expected[tuple(place)])
@@ -423,9 +428,8 @@ def _spell_channels(case: Case, kind: str, links: Array) -> str:
     return ", ".join(f"output {output} sees channels {elements}" for output, elements in list(sees.items())[:8])
 
 
-def _pool(probes: Sequence[Case], outputs: Sequence[Array], found: Found) -> Found:
-    """A pool: the window from who sees whose impulse, then what explains every number."""
-    case, (output,) = probes[0], outputs
+def _members(case: Case, output: Array) -> tuple[Array, Array]:
+    """Which output of a pool or a pad sees which element, both by their places: one row for each pair."""
     shape = (case.batch, case.channels)
     if output.ndim != case.rank + 2 or output.shape[:2] != shape:
         raise InexpressibleError(f"outputs of shape {output.shape}, where {shape} and {case.rank} axes are due")
@@ -437,12 +441,59 @@ def _pool(probes: Sequence[Case], outputs: Sequence[Array], found: Found) -> Fou
     across = elements[seen[:, 0], 0] != seen[:, 1]
     if across.any():
         raise InexpressibleError(f"{_output(seen[across][0])} sees another channel")
+    return seen[:, 2:], elements[seen[:, 0], 1:]
+
+
+def _pad(probes: Sequence[Case], outputs: Sequence[Array], found: Found) -> Found:
+    """A pad: the element that every output is, and the value of those that are none."""
+    case, (output,) = probes[0], outputs
+    places, elements = _members(case, output)
+    others = output[0, 0][(output[1:, 0] == output[0, 0]).all(axis=0)]
+    fill = float(others[0]) if others.size else 0.0
+    pairs = [set(zip(*pair, strict=True)) for pair in zip(places.T.tolist(), elements.T.tolist(), strict=True)]
+    problem = "an output sees several elements, or not the same ones as its neighbours"
+    for mode in dict.fromkeys((case.mode, *MODES)):
+        pads = [
+            _shift(mode, axis, count, seen)
+            for axis, count, seen in zip(case.asked, output.shape[2:], pairs, strict=True)
+        ]
+        if None in pads:
+            continue
+        reading = replace(oracle.reading(case, tuple(filter(None, pads))), fill=fill, mode=mode)
+        try:
+            _compare(case, output, oracle.compute(case, tensors(case), reading))
+        except InexpressibleError as error:
+            problem = str(error)
+            continue
+        axes = tuple(Seen(*pair, None, None, None, None) for pair in canonical(reading.axes(case)))
+        return replace(found, axes=axes, reading=reading, channels="as asked", fill=fill, mode=mode)
+    if any(len(dict(seen)) < len(seen) for seen in pairs):
+        raise InexpressibleError(problem)
+    rows = [[dict(seen).get(place, "-") for place in range(n)] for seen, n in zip(pairs, output.shape[2:], strict=True)]
+    told = (f"the elements {' '.join(map(str, row))} along axis {axis}" for axis, row in enumerate(rows))
+    return replace(found, channels="as asked", windows="; ".join(told))
+
+
+def _shift(mode: str, asked: AnyAxis, count: int, seen: set[tuple[int, int]]) -> tuple[int, int] | None:
+    """The pads of an axis with which every output is the element that it was seen to be, those asked for first."""
+    for begin in dict.fromkeys((asked.begin, *range(1 - asked.size, count))):
+        axis = Axis(asked.size, 1, 1, 1, begin, count - asked.size - begin, mode=mode)
+        if seen == {(place, read) for place, (read,) in enumerate(axis.reads()) if read is not None}:
+            return axis.begin, axis.end
+    return None
+
+
+def _pool(probes: Sequence[Case], outputs: Sequence[Array], found: Found) -> Found:
+    """A pool: the window from who sees whose impulse, then what explains every number."""
+    case, (output,) = probes[0], outputs
+    windows, elements = _members(case, output)
     data, fill = tensors(case), -np.inf
     if case.op == "max_pool" and (output[0] > data.input[0].max()).any():
         fill = float(output[0].max())
-    windows = seen[:, 2:]
+    elif case.op == "max_pool" and (output[0] < data.input[0].min()).any():
+        fill = float(output[0].min())  # of a window without an element
     choices = [
-        list(_windows(case, number, windows[:, number], elements[seen[:, 0], 1 + number], output.shape[2 + number]))
+        list(_windows(case, number, windows[:, number], elements[:, number], output.shape[2 + number]))
         for number in range(case.rank)
     ]
     problem = "no window of a stride and a dilation has these elements"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import cases as case_files
+from conformance import oracle
 from conformance.domain.case import PADDING_RULES, Case, spell_padding
 from conformance.domain.geometry import same_elements
 from conformance.domain.records import Job, Outcome
@@ -80,7 +81,13 @@ def describe(job: Job, found: Found | Outcome) -> tuple[str, bool]:
         seen, due = (axis.begin, axis.end), asked.canonical()
         remark = "" if seen == due else f", asked {spell_pads(case, due)}"
         lines.append(f"  axis {number}: {spell_pads(case, seen)}{remark}; {spell(axis, case, number)}")
-    facts = {"channels": found.channels, "bias": found.bias, "divisor": found.divisor, "windows": found.windows}
+    facts = {
+        "channels": found.channels,
+        "bias": found.bias,
+        "mode": found.mode,
+        "divisor": found.divisor,
+        "windows": found.windows,
+    }
     if found.fill is not None:
         facts["padding's value"] = f"{found.fill:g}"
     lines += [f"  {name}: {value}" for name, value in facts.items() if value]
@@ -88,7 +95,8 @@ def describe(job: Job, found: Found | Outcome) -> tuple[str, bool]:
     if reading is None:
         return "\n".join(lines), False
     alike = alike and reading.bias == case.bias and not (reading.flip or reading.swap or reading.interleave)
-    alike = alike and not reading.bias_last and reading.fill != 0 and not reading.overhang
+    padding = oracle.reading(found.case, found.case.pads).fill
+    alike = alike and not reading.bias_last and reading.fill == padding and not reading.overhang
     return "\n".join([*lines, "  as asked" if alike else "  NOT as asked"]), alike
 
 

@@ -142,7 +142,10 @@ def probed(job: Job, verdict: Verdict, outcome: Outcome, found: Found | Outcome 
     if found.problem:
         return replace(verdict, evidence=f"{verdict.evidence}; the probe: no such geometry: {found.problem}")
     if found.reading is None:
-        return replace(verdict, evidence=f"{verdict.evidence}; read by a probe: {probe.nameless(found)}")
+        known = "pad-mode" if job.case.op == "pad" else UNKNOWN
+        causes = tuple(known if cause == UNKNOWN else cause for cause in verdict.causes)
+        evidence = f"{verdict.evidence}; read by a probe: {probe.nameless(found)}"
+        return replace(verdict, causes=causes, evidence=evidence)
     reading = stretched(found, job.case, outcome)
     asked = oracle.reading(job.case, job.case.pads)
     evidence = f"read by a probe: {hypotheses.explain(job.case, asked, reading)}"

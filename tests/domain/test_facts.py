@@ -57,7 +57,7 @@ def test_every_fact_of_a_plain_convolution() -> None:
         "output_padding": 0,
         "output_shape": False,
         "ceil_mode": False,
-        "ceil_adds": False,
+        "ceil_differs": False,
         "count_include_pad": False,
         "dtype": "float32",
         "data": "lattice",
