@@ -15,7 +15,7 @@ from itertools import chain, product
 from math import lcm, prod
 
 from conformance.domain.case import OPS, Basis, Case, Padding, by, spell_padding
-from conformance.domain.geometry import Axis, Pads, Sizes
+from conformance.domain.geometry import Pads, Sizes
 from conformance.domain.records import Job, Outcome, Verdict
 
 RULES = {
@@ -117,15 +117,13 @@ def _case(op: str, axes: Sequence[Sizes], padding: Padding, ceil_mode: bool, cou
 def stands(case: Case) -> bool:
     """Whether a case is one of its own.
 
-    It has outputs; every window of a pool meets the input; where the number of windows is rounded up,
-    there is something to round; and an average is exact.
+    It has an answer; where the number of windows is rounded up, there is something to round; and an
+    average is exact.
     """
-    if any(axis.output < 1 for axis in case.asked):
+    if case.unanswered is not None:
         return False
     spans = ((axis.size + axis.begin + axis.end - axis.extent, axis.stride) for axis in case.asked)
     if case.ceil_mode and all(span % stride == 0 for span, stride in spans):
-        return False
-    if case.pool and not all(_meets(axis) for axis in case.asked if isinstance(axis, Axis)):
         return False
     return case.op != "avg_pool" or _factor(case.kernel) * case.products**2 <= AVERAGED
 
@@ -133,14 +131,6 @@ def stands(case: Case) -> bool:
 def _factor(kernel: Sizes) -> int:
     """A multiple of all that an average divides by, whatever the padding."""
     return prod(lcm(*range(1, size + 1)) for size in kernel)
-
-
-def _meets(axis: Axis) -> bool:
-    """Whether every window has an element; the first and the last have the fewest."""
-    return all(
-        any(0 <= place < axis.size for place in range(start, start + axis.extent, axis.dilation))
-        for start in axis.starts
-    )
 
 
 def executions(alike: Iterable[Sequence[Case]], spell: Callable[[Case], Sequence[Job]]) -> Iterator[list[Job]]:

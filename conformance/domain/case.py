@@ -9,7 +9,7 @@ from math import lcm, prod
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from conformance.domain import geometry
-from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes
+from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes, TransposedAxis
 
 OPS = ("conv", "conv_transpose", "max_pool", "avg_pool")
 
@@ -148,10 +148,18 @@ class Case:
         return self.axes(self.pads)
 
     @property
-    def lonely(self) -> Optional[AnyAxis]:
-        """An axis of a pool with a window that lies in the padding alone, and so has no answer; None for none."""
-        axes = self.asked if self.pool else ()
-        return next((axis for axis in axes if axis.output > 0 and isinstance(axis, Axis) and axis.lonely), None)
+    def unanswered(self) -> Optional[int]:
+        """The number of the first axis along which this case has no answer; None where every axis has one.
+
+        There is none without outputs, of a pool with a window that lies in the padding alone, and of a
+        transposed convolution that is to add at the beginning, or more than a stride and a kernel at the end.
+        """
+        return next((number for number, axis in enumerate(self.asked) if not self._answered(axis)), None)
+
+    def _answered(self, axis: AnyAxis) -> bool:
+        if isinstance(axis, TransposedAxis):
+            return axis.output > 0 and axis.begin >= 0 and -axis.end < axis.stride + axis.extent
+        return axis.output > 0 and not (self.pool and axis.lonely)
 
     @property
     def rounding(self) -> str:

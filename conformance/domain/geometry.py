@@ -93,9 +93,7 @@ class Axis:
     @property
     def lonely(self) -> bool:
         """Whether some window lies in the padding alone."""
-        if self.dilation == 1:
-            return self.begin >= self.kernel or self.starts[-1] >= self.size
-        return any({None, -1}.issuperset(taps) for taps in self.reads())
+        return not all(map(self._meets, self.starts))
 
     def divisors(self) -> List[int]:
         """For each window, how many of its taps an average divides by along this axis."""
@@ -104,11 +102,12 @@ class Axis:
     @property
     def meets_input(self) -> bool:
         """Whether any tap of any window reads an element, rather than padding only."""
-        for start in self.starts:
-            tap = max(-(start // self.dilation), 0)
-            if tap < self.kernel and start + tap * self.dilation < self.size:
-                return True
-        return False
+        return any(map(self._meets, self.starts))
+
+    def _meets(self, start: int) -> bool:
+        """Whether the window that starts there reads an element."""
+        tap = max(-(start // self.dilation), 0)
+        return tap < self.kernel and start + tap * self.dilation < self.size
 
     def canonical(self) -> Tuple[int, int]:
         """``(begin, end)`` of the smallest padding that reads the same elements.

@@ -124,6 +124,25 @@ def test_a_changed_copy_resolves_its_pads_anew() -> None:
     assert replace(case, input=(5, 9)).pads == ((1, 1), (1, 1))
 
 
+@pytest.mark.parametrize(
+    ("change", "number"),
+    [
+        ({"op": "max_pool"}, None),
+        ({"kernel": (3, 11), "padding": "valid"}, 1),
+        ({"padding": ((3, 0), (0, 0))}, None),
+        ({"op": "max_pool", "padding": ((3, 0), (0, 0))}, 0),
+        ({"op": "avg_pool", "padding": ((0, 0), (0, 3)), "count_include_pad": True}, 1),
+        ({"op": "conv_transpose", "padding": ((0, 0), (9, 1))}, None),
+        ({"op": "conv_transpose", "padding": ((0, 0), (9, 2))}, 1),
+        ({"op": "conv_transpose", "padding": ((-1, 0), (0, 0))}, 0),
+        ({"op": "conv_transpose", "padding": ((0, -4), (0, -3))}, None),
+        ({"op": "conv_transpose", "padding": ((0, -4), (0, -4))}, 1),
+    ],
+)
+def test_an_axis_that_has_no_answer(change: dict[str, Any], number: int | None) -> None:
+    assert conv(**change).unanswered == number
+
+
 def test_the_description_names_what_differs_from_a_plain_convolution() -> None:
     assert conv().describe() == "conv 6x9 · k 3x2 · s 2x1 · d 1x2 · padding same · 1→1"
     told = conv(padding=((0, 1), (1, 1)), channels=4, filters=8, groups=2, bias=True, batch=3, dtype="float16")

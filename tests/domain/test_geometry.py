@@ -337,7 +337,6 @@ def test_an_outputs_crop_is_canonical_as_it_is() -> None:
 
 def test_a_window_is_lonely_where_no_tap_meets_the_input() -> None:
     sizes = product(range(1, 5), range(1, 4), (1, 2), (1, 2, 3), range(5), range(5))
-    for size, kernel, stride, dilation, begin, end in sizes:
-        axis = Axis(size, kernel, stride, dilation, begin, end)
-        if axis.output > 0:
-            assert axis.lonely == any(all(place is None for place in taps) for taps in axis.reads()), axis
+    for numbers, rounding in product(sizes, ("floor", "ceil", "keep")):
+        axis = Axis(*numbers, rounding)
+        assert axis.lonely == any(all(place is None for place in taps) for taps in axis.reads()), axis
