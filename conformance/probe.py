@@ -73,11 +73,6 @@ class Found:
     windows: str = ""
     problem: str = ""
 
-    @property
-    def pads(self) -> Pads:
-        """Begin and end of every axis."""
-        return tuple((axis.begin, axis.end) for axis in self.axes)
-
 
 class InexpressibleError(Exception):
     """The outputs are those of no geometry; says which output contradicts it."""
@@ -257,7 +252,7 @@ def _check(probes: Sequence[Case], outputs: Sequence[Array], found: Found, axes:
             for axis, along, (begin, end) in zip(axes, order, canonical(over), strict=True)
         ),
         reading=named if simple else None,
-        channels=_spell_channels(case, channels, links),
+        channels=_spell_channels(channels, links),
         bias=("along the last axis" if bias_last else "kept" if bias else "dropped") if case.bias else "",
     )
 
@@ -413,7 +408,7 @@ def _channels(case: Case, links: Array) -> str:
     return "interleaved" if seen <= due([int(place) for place in mixed]) else "other"
 
 
-def _spell_channels(case: Case, kind: str, links: Array) -> str:
+def _spell_channels(kind: str, links: Array) -> str:
     if not kind:
         return "as asked"
     sees = {
