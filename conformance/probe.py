@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from conformance import oracle
 from conformance.domain.case import INTEGERS, Basis, Case
-from conformance.domain.geometry import Axis, Pads, Sizes, canonical
+from conformance.domain.geometry import Axis, Sizes, canonical, pads_for
 from conformance.domain.records import Job, Outcome
 from conformance.domain.tensors import Data, tensors, typed
 from conformance.errors import InputError
@@ -234,8 +234,8 @@ def _check(probes: Sequence[Case], outputs: Sequence[Array], found: Found, axes:
     bias, bias_last = _bias(case, outputs[0][0], links)
     stride = tuple(axis.stride or asked for axis, asked in zip(axes, case.stride, strict=True))
     dilation = tuple(axis.dilation or asked for axis, asked in zip(axes, case.dilation, strict=True))
-    pads = _pads(case, kernel, stride, dilation, [axis.begin for axis in axes], outputs[0].shape[2:])
-    reading = Reading(pads, stride, dilation, bias, bias_last=bias_last)
+    reading = Reading(tuple((axis.begin, 0) for axis in axes), stride, dilation, bias, bias_last=bias_last)
+    reading = replace(reading, pads=pads_for(reading.axes(replace(case, kernel=kernel)), outputs[0].shape[2:]))
     flips = [number for number, axis in enumerate(axes) if axis.flipped]
     for probe, output in zip(probes, outputs, strict=True):
         _compare(probe, output, _forward(probe, reading, order, flips, links))
@@ -325,18 +325,6 @@ def _slope(target: Array, along: Array, others: Array) -> int | None:
     if rise % gap:
         raise InexpressibleError(f"steps of {rise} for {gap}: no whole stride or dilation")
     return rise // gap
-
-
-def _pads(case: Case, kernel: Sizes, stride: Sizes, dilation: Sizes, begins: Sequence[int], output: Sizes) -> Pads:
-    """The pads of every axis: the begin as read, the end that the number of outputs needs."""
-    pads = []
-    for size, k, s, d, begin, count in zip(case.input, kernel, stride, dilation, begins, output, strict=True):
-        extent = (k - 1) * d + 1
-        if case.transposed:
-            pads.append((begin, (size - 1) * s + extent - begin - count))
-        else:
-            pads.append((begin, (count - 1) * s + extent - size - begin))
-    return tuple(pads)
 
 
 def _bias(case: Case, still: Array, links: Array) -> tuple[bool, bool]:

@@ -71,6 +71,10 @@ class Axis:
         late = self.rounding == "ceil" and (count - 1) * self.stride >= self.size + self.begin
         return count - late
 
+    def end_for(self, count: int) -> int:
+        """The end pad that so many windows need, the last one filled."""
+        return (count - 1) * self.stride + self.extent - self.size - self.begin
+
     @property
     def starts(self) -> range:
         """Input index of each window's first tap; negative inside the begin pad."""
@@ -146,6 +150,10 @@ class TransposedAxis:
     def output(self) -> int:
         """Number of outputs."""
         return (self.size - 1) * self.stride + self.extent - self.begin - self.end
+
+    def end_for(self, count: int) -> int:
+        """The crop at the end that leaves so many outputs."""
+        return replace(self, end=0).output - count
 
     @property
     def starts(self) -> range:
@@ -260,6 +268,11 @@ def transposed_axes(
     return tuple(
         TransposedAxis(n, k, s, d, begin, end) for n, k, s, d, (begin, end) in zip(size, kernel, stride, dilation, pads)
     )
+
+
+def pads_for(over: Sequence[AnyAxis], output: Sizes) -> Pads:
+    """The pads that an output of this size needs: the begin pads as they are, with the ends that fit."""
+    return tuple((axis.begin, axis.end_for(count)) for axis, count in zip(over, output))
 
 
 def canonical(over: Sequence[AnyAxis]) -> Pads:
