@@ -124,11 +124,6 @@ def representable(data: Data, precision: str) -> bool:
     return all(np.array_equal(part, rounded(part, precision)) for part in (data.input, data.weights))
 
 
-def lattice_or_direct(sums: Sums, exact: bool, precision: str = "") -> Reference | float:
-    """What an output of a case must lie within, strictly."""
-    return LATTICE if exact else direct(sums, precision)
-
-
 # Fast algorithms: each is named where its bound explains an output that a direct sum does not.
 
 

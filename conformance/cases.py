@@ -314,16 +314,9 @@ class _Entry:
                     f"groups: {case.groups} with {getattr(case, name)} {name}; allowed: a divisor of {name}", "groups"
                 )
         self.check_operator(case)
+        if case.unanswered is not None:
+            raise self.unanswered(case, case.unanswered)
         over = case.asked
-        for number, axis in enumerate(over):
-            if case.transposed:
-                self.check_crop(axis, number)
-            elif axis.output < 1:
-                raise self.error(
-                    f"kernel: {axis.kernel} with dilation {axis.dilation} spans {axis.extent} on axis {number}; "
-                    f"allowed: up to the padded input ({axis.begin} + {axis.size} + {axis.end})",
-                    "kernel",
-                )
         self.check_sizes(case, over)
         self.check_data(case)
         self.check_expect(case, over)
@@ -344,13 +337,8 @@ class _Entry:
                     )
         if case.op == "pad":
             self.check_pad(case)
-        if case.pool:
-            if case.padding == "causal":
-                raise self.error("padding: causal with a pool; allowed: with op conv", "padding")
-            axis = case.lonely
-            if axis:
-                allowed = "pads with which every window meets the input"
-                raise self.error(f"padding: {axis.begin, axis.end} around {axis.size}; allowed: {allowed}", "padding")
+        if case.pool and case.padding == "causal":
+            raise self.error("padding: causal with a pool; allowed: with op conv", "padding")
 
     def check_pad(self, case: Case) -> None:
         """A pad by itself has amounts, and one mode."""
@@ -360,15 +348,24 @@ class _Entry:
         if case.mode != "constant" and case.value:
             raise self.error(f"value: with mode {case.mode}; allowed: with constant", "value")
 
-    def check_crop(self, axis: AnyAxis, number: int) -> None:
-        """A transposed convolution has outputs, and its output padding is not longer than a stride."""
-        if axis.output < 1 or axis.begin < 0 or -axis.end >= axis.stride + axis.extent:
+    def unanswered(self, case: Case, number: int) -> InputError:
+        """Why an axis has no answer (``Case.unanswered``)."""
+        axis = case.asked[number]
+        if case.transposed:
             full = (axis.size - 1) * axis.stride + axis.extent
-            raise self.error(
+            return self.error(
                 f"padding: crops {axis.begin} and {axis.end} of {full} outputs on axis {number}; "
                 f"allowed: crops that leave some, and less than a stride and a kernel more",
                 "output_shape" if "output_shape" in self.own else "padding",
             )
+        if axis.output < 1:
+            return self.error(
+                f"kernel: {axis.kernel} with dilation {axis.dilation} spans {axis.extent} on axis {number}; "
+                f"allowed: up to the padded input ({axis.begin} + {axis.size} + {axis.end})",
+                "kernel",
+            )
+        allowed = "pads with which every window meets the input"
+        return self.error(f"padding: {axis.begin, axis.end} around {axis.size}; allowed: {allowed}", "padding")
 
     def check_sizes(self, case: Case, over: Sequence[AnyAxis]) -> None:
         width = int(case.dtype[-2:]) // 8

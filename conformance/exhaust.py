@@ -124,30 +124,24 @@ def _case(op: str, axes: Sequence[Sizes], padding: Padding, flags: Mapping[str, 
 def stands(case: Case) -> bool:
     """Whether a case is one of its own.
 
-    It has outputs; every window of a pool meets the input; where the number of windows is rounded up,
-    there is something to round; and an average is exact.
+    It has an answer; where the number of windows is rounded up, there is something to round; and an
+    average is exact.
     """
-    if any(axis.output < 1 for axis in case.asked):
+    if case.unanswered is not None:
         return False
-    spans = ((axis.size + axis.begin + axis.end - axis.extent, axis.stride) for axis in case.asked)
-    if case.ceil_mode and all(span % stride == 0 for span, stride in spans):
-        return False
-    if case.pool and not all(_meets(axis) for axis in case.asked if isinstance(axis, Axis)):
+    if case.ceil_mode and not any(isinstance(axis, Axis) and _rounds(axis) for axis in case.asked):
         return False
     return case.op != "avg_pool" or _factor(case.kernel) * case.products**2 <= AVERAGED
+
+
+def _rounds(axis: Axis) -> bool:
+    """Whether the ways of rounding give different numbers of windows."""
+    return len({replace(axis, rounding=rounding).output for rounding in ("floor", "ceil", "keep")}) > 1
 
 
 def _factor(kernel: Sizes) -> int:
     """A multiple of all that an average divides by, whatever the padding."""
     return prod(lcm(*range(1, size + 1)) for size in kernel)
-
-
-def _meets(axis: Axis) -> bool:
-    """Whether every window has an element; the first and the last have the fewest."""
-    return all(
-        any(0 <= place < axis.size for place in range(start, start + axis.extent, axis.dilation))
-        for start in axis.starts
-    )
 
 
 def executions(alike: Iterable[Sequence[Case]], spell: Callable[[Case], Sequence[Job]]) -> Iterator[list[Job]]:

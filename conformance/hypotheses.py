@@ -16,7 +16,7 @@ from typing import Any
 
 from conformance.domain.case import LOWEST, Case
 from conformance.domain.causes import CAUSES
-from conformance.domain.geometry import MODES, Axis, Pads, Sizes, crops_by_rule, pads_by_rule, same_elements
+from conformance.domain.geometry import MODES, Axis, Pads, Sizes, crops_by_rule, pads_by_rule, pads_for, same_elements
 from conformance.domain.records import Spelling
 from conformance.oracle import Reading, reading
 
@@ -158,15 +158,14 @@ def begins(case: Case, spelling: Spelling, changed: Reading) -> tuple[range, ...
 
 def amounts(case: Case, changed: Reading, output: Sizes, chosen: Iterable[Sizes]) -> Iterator[Pads]:
     """For each choice of begin pads the end pads that an output of this size needs."""
-    over = changed.axes(case)
-    if case.transposed:
-        spare = [(a.size - 1) * a.stride + a.extent - size for a, size in zip(over, output, strict=True)]
-        for first in chosen:
-            yield tuple((begin, crop - begin) for begin, crop in zip(first, spare, strict=True))
-        return
-    last = [changed.start(axis, size - 1) + over[axis].extent - over[axis].size for axis, size in enumerate(output)]
+    over = [replace(axis, begin=0) for axis in changed.axes(case)]
+    if changed.phased:  # as many windows of stride 1 as reach the last one
+        over = [replace(axis, stride=1) for axis in over]
+        output = tuple(changed.start(axis, size - 1) + 1 for axis, size in enumerate(output))
+    ends = [end for _, end in pads_for(over, output)]
     for first in chosen:
-        yield tuple((begin, max(need - begin, 0)) for begin, need in zip(first, last, strict=True))
+        pads = tuple((begin, end - begin) for begin, end in zip(first, ends, strict=True))
+        yield pads if case.transposed else tuple((begin, max(end, 0)) for begin, end in pads)
 
 
 def hypotheses(case: Case, spelling: Spelling, output: Sizes, screen: Screen | None = None) -> list[Hypothesis]:

@@ -251,8 +251,7 @@ def pad(tensor: NDArray[np.generic], over: Sequence[AnyAxis], fill: float = 0.0,
             for axis, size in zip(over, need, strict=True)
         ]
         places: tuple[Any, ...] = (..., *np.ix_(*sources))
-        repeated: Reference = tensor[places].astype(np.float64)
-        return repeated
+        return np.ascontiguousarray(tensor[places], np.float64)
     padded = np.full((*tensor.shape[:2], *need), fill) if fill else np.zeros((*tensor.shape[:2], *need))
     target, source = [slice(None)] * 2, [slice(None)] * 2
     for axis, size in zip(over, need, strict=True):

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from conformance import oracle
 from conformance.domain.case import INTEGERS, Basis, Case
-from conformance.domain.geometry import MODES, AnyAxis, Axis, Pads, Sizes, canonical
+from conformance.domain.geometry import MODES, AnyAxis, Axis, Sizes, canonical, pads_for
 from conformance.domain.records import Job, Outcome
 from conformance.domain.tensors import Data, tensors, typed
 from conformance.errors import InputError
@@ -73,11 +73,6 @@ class Found:
     divisor: str = ""
     windows: str = ""
     problem: str = ""
-
-    @property
-    def pads(self) -> Pads:
-        """Begin and end of every axis."""
-        return tuple((axis.begin, axis.end) for axis in self.axes)
 
 
 class InexpressibleError(Exception):
@@ -164,7 +159,7 @@ def smaller(case: Case) -> Iterator[Case]:
     for size in sizes[:SMALLER]:
         name = f"{case.id}@{'x'.join(map(str, size))}"
         small = replace(case, id=name, input=size, output_shape=())
-        fits = size != case.input and min(small.output(small.pads)) > 0 and not small.lonely
+        fits = size != case.input and small.unanswered is None
         if fits and _elements(small, prod(small.input_shape[1:])) <= LIMIT:
             yield small
 
@@ -243,8 +238,8 @@ def _check(probes: Sequence[Case], outputs: Sequence[Array], found: Found, axes:
     bias, bias_last = _bias(case, outputs[0][0], links)
     stride = tuple(axis.stride or asked for axis, asked in zip(axes, case.stride, strict=True))
     dilation = tuple(axis.dilation or asked for axis, asked in zip(axes, case.dilation, strict=True))
-    pads = _pads(case, kernel, stride, dilation, [axis.begin for axis in axes], outputs[0].shape[2:])
-    reading = Reading(pads, stride, dilation, bias, bias_last=bias_last)
+    reading = Reading(tuple((axis.begin, 0) for axis in axes), stride, dilation, bias, bias_last=bias_last)
+    reading = replace(reading, pads=pads_for(reading.axes(replace(case, kernel=kernel)), outputs[0].shape[2:]))
     flips = [number for number, axis in enumerate(axes) if axis.flipped]
     for probe, output in zip(probes, outputs, strict=True):
         _compare(probe, output, _forward(probe, reading, order, flips, links))
@@ -261,7 +256,7 @@ def _check(probes: Sequence[Case], outputs: Sequence[Array], found: Found, axes:
             for axis, along, (begin, end) in zip(axes, order, canonical(over), strict=True)
         ),
         reading=named if simple else None,
-        channels=_spell_channels(case, channels, links),
+        channels=_spell_channels(channels, links),
         bias=("along the last axis" if bias_last else "kept" if bias else "dropped") if case.bias else "",
     )
 
@@ -336,18 +331,6 @@ def _slope(target: Array, along: Array, others: Array) -> int | None:
     return rise // gap
 
 
-def _pads(case: Case, kernel: Sizes, stride: Sizes, dilation: Sizes, begins: Sequence[int], output: Sizes) -> Pads:
-    """The pads of every axis: the begin as read, the end that the number of outputs needs."""
-    pads = []
-    for size, k, s, d, begin, count in zip(case.input, kernel, stride, dilation, begins, output, strict=True):
-        extent = (k - 1) * d + 1
-        if case.transposed:
-            pads.append((begin, (size - 1) * s + extent - begin - count))
-        else:
-            pads.append((begin, (count - 1) * s + extent - size - begin))
-    return tuple(pads)
-
-
 def _bias(case: Case, still: Array, links: Array) -> tuple[bool, bool]:
     """Whether the bias was added, and whether along the last axis; ``still`` is the output without an impulse.
 
@@ -418,7 +401,7 @@ def _channels(case: Case, links: Array) -> str:
     return "interleaved" if seen <= due([int(place) for place in mixed]) else "other"
 
 
-def _spell_channels(case: Case, kind: str, links: Array) -> str:
+def _spell_channels(kind: str, links: Array) -> str:
     if not kind:
         return "as asked"
     sees = {

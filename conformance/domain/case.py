@@ -9,7 +9,7 @@ from math import lcm, prod
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from conformance.domain import geometry
-from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes
+from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes, TransposedAxis
 
 OPS = ("conv", "conv_transpose", "max_pool", "avg_pool", "pad")
 
@@ -166,13 +166,19 @@ class Case:
         return self.axes(self.pads)
 
     @property
-    def lonely(self) -> Optional[AnyAxis]:
-        """An axis with a window in the padding alone, of which there is no mean; None for none.
+    def unanswered(self) -> Optional[int]:
+        """The number of the first axis along which this case has no answer; None where every axis has one.
 
-        The largest of no element is -inf, and padding that is counted has a mean of 0.
+        There is none without outputs, of an average over no element, where a window lies in padding that is not
+        counted, and of a transposed convolution that is to add at the beginning, or more than a stride and a
+        kernel at the end. The largest of no element is -inf.
         """
-        axes = self.asked if self.op == "avg_pool" and not self.count_include_pad else ()
-        return next((axis for axis in axes if axis.output > 0 and isinstance(axis, Axis) and axis.lonely), None)
+        return next((number for number, axis in enumerate(self.asked) if not self._answered(axis)), None)
+
+    def _answered(self, axis: AnyAxis) -> bool:
+        if isinstance(axis, TransposedAxis):
+            return axis.output > 0 and axis.begin >= 0 and -axis.end < axis.stride + axis.extent
+        return axis.output > 0 and not (self.op == "avg_pool" and not self.count_include_pad and axis.lonely)
 
     @property
     def rounding(self) -> str:

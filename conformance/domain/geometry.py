@@ -76,6 +76,10 @@ class Axis:
         late = self.rounding == "ceil" and (count - 1) * self.stride >= self.size + self.begin
         return count - late
 
+    def end_for(self, count: int) -> int:
+        """The end pad that so many windows need, the last one filled."""
+        return (count - 1) * self.stride + self.extent - self.size - self.begin
+
     @property
     def starts(self) -> range:
         """Input index of each window's first tap; negative inside the begin pad."""
@@ -98,9 +102,7 @@ class Axis:
     @property
     def lonely(self) -> bool:
         """Whether some window lies in the padding alone."""
-        if self.dilation == 1:
-            return self.begin >= self.kernel or self.starts[-1] >= self.size
-        return any({None, -1}.issuperset(taps) for taps in self.reads())
+        return not all(map(self._meets, self.starts))
 
     def divisors(self) -> List[int]:
         """For each window, how many of its taps an average divides by along this axis."""
@@ -109,11 +111,12 @@ class Axis:
     @property
     def meets_input(self) -> bool:
         """Whether any tap of any window reads an element, rather than padding only."""
-        for start in self.starts:
-            tap = max(-(start // self.dilation), 0)
-            if tap < self.kernel and start + tap * self.dilation < self.size:
-                return True
-        return False
+        return any(map(self._meets, self.starts))
+
+    def _meets(self, start: int) -> bool:
+        """Whether the window that starts there reads an element."""
+        tap = max(-(start // self.dilation), 0)
+        return tap < self.kernel and start + tap * self.dilation < self.size
 
     def canonical(self) -> Tuple[int, int]:
         """``(begin, end)`` of the smallest padding that reads the same elements.
@@ -152,6 +155,10 @@ class TransposedAxis:
     def output(self) -> int:
         """Number of outputs."""
         return (self.size - 1) * self.stride + self.extent - self.begin - self.end
+
+    def end_for(self, count: int) -> int:
+        """The crop at the end that leaves so many outputs."""
+        return replace(self, end=0).output - count
 
     @property
     def starts(self) -> range:
@@ -282,6 +289,11 @@ def transposed_axes(
     return tuple(
         TransposedAxis(n, k, s, d, begin, end) for n, k, s, d, (begin, end) in zip(size, kernel, stride, dilation, pads)
     )
+
+
+def pads_for(over: Sequence[AnyAxis], output: Sizes) -> Pads:
+    """The pads that an output of this size needs: the begin pads as they are, with the ends that fit."""
+    return tuple((axis.begin, axis.end_for(count)) for axis, count in zip(over, output))
 
 
 def canonical(over: Sequence[AnyAxis]) -> Pads:
