@@ -62,6 +62,8 @@ def case_record(case: Case) -> Record:
         "since": case.since,
     }
     own = {name: getattr(case, name) for name in ("output_padding", "output_shape", "ceil_mode", "count_include_pad")}
+    if case.op == "pad":
+        own |= {"mode": case.mode, "value": _finite(case.value)}
     people = {"tags": case.tags, "title": case.title, "source": case.source, "note": case.note, "where": case.where}
     return {**record, **{name: value for name, value in {**own, **people}.items() if value}}
 

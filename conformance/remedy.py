@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from conformance import hypotheses, oracle, probe, separate
 from conformance.domain.case import Case
-from conformance.domain.geometry import Pads, canonical, same_elements
+from conformance.domain.geometry import Pads, canonical, pads_for, same_elements
 from conformance.domain.records import Job, Judged, Outcome, Spelling, Verdict
 from conformance.errors import InputError
 from conformance.oracle import Reading
@@ -142,7 +142,9 @@ def probed(job: Job, verdict: Verdict, outcome: Outcome, found: Found | Outcome 
     if found.problem:
         return replace(verdict, evidence=f"{verdict.evidence}; the probe: no such geometry: {found.problem}")
     if found.reading is None:
-        return replace(verdict, evidence=f"{verdict.evidence}; read by a probe: {probe.nameless(found)}")
+        known = "pad-mode" if job.case.op == "pad" else UNKNOWN
+        told = tuple(known if cause == UNKNOWN else cause for cause in verdict.causes)
+        return replace(verdict, causes=told, evidence=f"{verdict.evidence}; read by a probe: {probe.nameless(found)}")
     reading = stretched(found, job.case, outcome)
     asked = oracle.reading(job.case, job.case.pads)
     evidence = f"read by a probe: {hypotheses.explain(job.case, asked, reading)}"
@@ -164,13 +166,7 @@ def stretched(found: Found, case: Case, outcome: Outcome) -> Reading:
     reading = found.reading
     if found.case.input == case.input:
         return reading
-    pads = []
-    for axis, size, count in zip(found.reading.axes(found.case), case.input, outcome.output.shape[2:], strict=True):
-        if case.transposed:
-            pads.append((axis.begin, (size - 1) * axis.stride + axis.extent - axis.begin - count))
-        else:
-            pads.append((axis.begin, (count - 1) * axis.stride + axis.extent - size - axis.begin))
-    return replace(reading, pads=tuple(pads))
+    return replace(reading, pads=pads_for(reading.axes(case), outcome.output.shape[2:]))
 
 
 def name(case: Case, spelling: Spelling, how: Reading) -> tuple[str | None, ...]:

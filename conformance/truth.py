@@ -60,6 +60,11 @@ class Truth:
         """The elements of the right output."""
         return prod(self.asked.output_shape(self.case))
 
+    @cached_property
+    def infinite(self) -> bool:
+        """Whether the right output has infinities: a max pool's window of no element, a pad's value."""
+        return not self.case.weighted and bool(np.isinf(self.answer(self.asked)[0]).any())
+
     @property
     def huge(self) -> bool:
         """Whether a hypothesis is held against samples only."""
@@ -76,6 +81,8 @@ class Truth:
     def fresh(self, how: Reading) -> tuple[Reference, Reference | float]:
         """The same, computed anew and not kept."""
         reference = oracle.compute(self.case, self.data, how)
+        if self.case.op == "pad":
+            return reference, bounds.COPIED
         if self.exact:
             return reference, bounds.LATTICE
         return reference, bounds.direct(Sums(self.case, self.data, how, reference), self.precision)
@@ -88,7 +95,7 @@ class Truth:
     def first_channel(self) -> Truth:
         """What the first output channel of the first sample needs, and no more."""
         case, data = self.case, self.data
-        inner = 1 if case.pool else case.channels // case.groups
+        inner = case.channels // case.groups if case.weighted else 1
         small = replace(case, batch=1, channels=inner, filters=1, groups=1)
         bias = None if data.bias is None else data.bias[:1]
         weights = data.weights[:inner, :1] if case.transposed else data.weights[:1]
@@ -142,9 +149,13 @@ class Truth:
         """The case of whoever takes channels-last data for channels first; None where that has no meaning."""
         case, data = self.case, self.data
         size, inner = case.input[0], case.channels // case.groups
-        if case.op != "conv" or not length_fits_channels(size, inner, case.filters):
+        taken = replace(case, input=(*case.input[1:], case.channels), channels=size)
+        if case.op == "conv" and length_fits_channels(size, inner, case.filters):
+            taken = replace(taken, groups=size // inner)
+        elif not case.weighted:
+            taken = replace(taken, filters=size)
+        else:
             return None
-        taken = replace(case, input=(*case.input[1:], case.channels), channels=size, groups=size // inner)
         return Truth(taken, data._replace(input=np.moveaxis(data.input, 1, -1)), self.precision)
 
 

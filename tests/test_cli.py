@@ -246,6 +246,7 @@ def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
         (["probe", "--runner", "torch", "--input", "6", "--kernel", "3"], "--padding is missing"),
         (["probe", "--runner", "torch", "--input", "6x", "--kernel", "3", "--padding", "1"], "--input '6x'; allowed"),
         (["probe", "--runner", "torch", "--input", "6", "--kernel", "3", "--padding", "some"], "--padding 'some'"),
+        (["probe", "--runner", "torch", "--input", "6", "--kernel", "0", "--padding", "1"], "--kernel '0'; allowed"),
         (["probe", "--runner", "torch", "--input", "6", "--kernel", "9", "--padding", "valid"], "kernel: 9"),
         (
             ["probe", "--runner", "torch", "--input", "6", "--kernel", "3", "--padding", "1", "--op", "lp_pool"],

@@ -16,6 +16,7 @@ from conformance.domain.geometry import (
     canonical,
     crops_by_rule,
     pads_by_rule,
+    pads_for,
     same_elements,
     split_crop,
 )
@@ -337,7 +338,25 @@ def test_an_outputs_crop_is_canonical_as_it_is() -> None:
 
 def test_a_window_is_lonely_where_no_tap_meets_the_input() -> None:
     sizes = product(range(1, 5), range(1, 4), (1, 2), (1, 2, 3), range(5), range(5))
-    for size, kernel, stride, dilation, begin, end in sizes:
+    for numbers, rounding in product(sizes, ("floor", "ceil", "keep")):
+        axis = Axis(*numbers, rounding)
+        assert axis.lonely == any(all(place is None for place in taps) for taps in axis.reads()), axis
+
+
+def test_the_end_that_an_output_size_needs_fills_the_last_window() -> None:
+    for size, kernel, stride, dilation, begin, count in product(
+        range(1, 5), range(1, 4), (1, 2, 3), (1, 2), range(-1, 3), range(1, 6)
+    ):
+        ((_, end),) = pads_for((Axis(size, kernel, stride, dilation, begin, 9),), (count,))
         axis = Axis(size, kernel, stride, dilation, begin, end)
-        if axis.output > 0:
-            assert axis.lonely == any(all(place is None for place in taps) for taps in axis.reads()), axis
+        assert axis.output == count
+        assert axis.starts[-1] + axis.extent == size + end
+
+
+def test_the_crop_at_the_end_leaves_an_output_size() -> None:
+    for size, kernel, stride, dilation, begin, count in product(
+        range(1, 5), range(1, 4), (1, 2, 3), (1, 2), range(3), range(1, 6)
+    ):
+        pads = pads_for((TransposedAxis(size, kernel, stride, dilation, begin, 9),), (count,))
+        assert pads[0][0] == begin
+        assert TransposedAxis(size, kernel, stride, dilation, *pads[0]).output == count
