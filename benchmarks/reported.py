@@ -38,20 +38,19 @@ def main() -> int:
 def document(run: Run) -> Iterator[str]:
     """The lines of docs/reported.md."""
     results = defaultdict(list)
-    for result in run.results:
+    places = {name: number for number, name in enumerate(run.header["runners"])}
+    for result in sorted(run.results, key=lambda result: places[result["runner"]]):
         if not run.header["runners"][result["runner"]]["control"]:
             results[result["case"]].append(result)
-    replayed = [case for case in run.cases.values() if case["id"].startswith("reported/")]
+    replayed = [run.cases[name] for name in sorted(run.cases) if name.startswith("reported/")]
     told = {case["id"]: today(case, results[case["id"]]) for case in replayed}
     left = yaml.safe_load(OPEN.read_text("utf-8"))
     shown = sum(text.startswith("shown") for text in told.values())
     yield "# Reported mismatches"
     yield ""
-    yield f"{len(replayed) + len(left)} mismatches that were reported in public, most of them fixed since; {len(replayed)} say enough to"
-    yield f"run them, as cases in `cases/reported`, and today's frameworks still show {shown}. This page is what"
-    yield "`python -m benchmarks.reported` prints."
-    yield ""
-    yield f"Run with {packages(run)}."
+    yield f"{len(replayed) + len(left)} mismatches between frameworks that were reported in public. {len(replayed)} say enough to run them, as"
+    yield f"cases in `cases/reported`; today's frameworks and converters still show {shown}. This page is what"
+    yield f"`python -m benchmarks.reported` prints, with {packages(run)}."
     yield ""
     yield "## Replayed"
     yield ""
