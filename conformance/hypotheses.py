@@ -312,7 +312,7 @@ def explain(case: Case, asked: Reading, found: Reading) -> str:
     if found.bias_last:
         parts.append("the bias added along the last axis")
     if found.fill != asked.fill:
-        parts.append("zeros as padding")
+        parts.append(f"{found.fill:g} as padding" if found.fill else "zeros as padding")
     if (found.counted, found.overhang) != (asked.counted, asked.overhang):
         what = "the padding and what lies beyond it" if found.overhang else "the padding"
         parts.append(f"{what} {'counted' if found.counted or found.overhang else 'left out'} in the divisor")
