@@ -13,6 +13,9 @@ from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes, TransposedAx
 
 OPS = ("conv", "conv_transpose", "max_pool", "avg_pool")
 
+OWN = ("output_padding", "output_shape", "ceil_mode", "count_include_pad")
+"""The fields of a case that some operators alone have."""
+
 PADDING_RULES = ("valid", "same", "same_lower", "causal", "fixed")
 """The paddings that a case can name; numbers are the other way to write one."""
 
