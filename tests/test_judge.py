@@ -4,54 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import numpy as np
 import pytest
 
 from conformance import oracle
-from conformance.domain.case import Case, Written
+from conformance.domain.case import Written
 from conformance.domain.geometry import Pads, canonical, same_elements
-from conformance.domain.records import Failure, Job, Outcome, Spelling, Verdict
-from conformance.domain.tensors import tensors
+from conformance.domain.records import Failure, Job, Outcome, Spelling
 from conformance.judge import Judge
-from conformance.oracle import Reading
 from conformance.truth import Truth
-
-Array = np.ndarray[Any, Any]
-
-numbers = count()
-
-
-def conv(size: tuple[int, ...], kernel: tuple[int, ...], **fields: Any) -> Case:
-    """A convolution with an identity of its own: stride 1, dilation 1 and ``same`` unless said otherwise."""
-    ones = (1,) * len(size)
-    plain: dict[str, Any] = {"op": "conv", "stride": ones, "dilation": ones, "padding": "same"}
-    return Case(**{"id": f"topic/{next(numbers)}", **plain, "input": size, "kernel": kernel, **fields})
-
-
-def output_of(case: Case, **changes: Any) -> Array:
-    """What a framework that makes this mistake would give, in the case's dtype."""
-    return computed(case, replace(oracle.reading(case, case.pads), **changes))
-
-
-def computed(case: Case, how: Reading) -> Array:
-    """The output of a reading, in the case's dtype."""
-    return oracle.convolve(case, tensors(case), how).astype(case.dtype)
-
-
-def verdict_of(case: Case, output: Array, declared: Pads | None = None, by_rule: bool | None = None) -> Verdict:
-    """The verdict on an output of a variant, faithful unless it declares other pads."""
-    ruled = isinstance(case.padding, str) if by_rule is None else by_rule
-    spelling = Spelling(case.pads if declared is None else declared, "f(x)", ruled)
-    return Judge().judge(Job(case, "fake", "v", spelling), Outcome("completed", output))
-
-
-def found_causes(verdict: Verdict) -> list[set[str]]:
-    """Every set of causes that a verdict names."""
-    return [set(causes) for causes in (verdict.causes, *verdict.alternatives)]
-
+from tests.verdicts import conv, found_causes, output_of, verdict_of
 
 HAZARDS = [
     ("same", ((1, 1), (1, 1)), False, "symmetric-for-asymmetric"),
@@ -135,7 +99,7 @@ def test_the_right_numbers_in_another_type_are_named_dtype(dtype: str) -> None:
     ],
     ids=lambda output: f"{output.dtype}-{output.shape}",
 )
-def test_whatever_a_runner_gives_has_a_verdict_that_json_can_hold(output: Array) -> None:
+def test_whatever_a_runner_gives_has_a_verdict_that_json_can_hold(output: np.ndarray[Any, Any]) -> None:
     verdict = verdict_of(conv((6, 6), (3, 3), filters=2), output)
     assert verdict.kind == "mismatch"
     assert verdict.causes
