@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import packaged, schema, strict_yaml
-from conformance.domain.case import EXACT, Case, Expect, Written, by, spell_padding
+from conformance.domain.case import EXACT, OWN, Case, Expect, Written, by, spell_padding
 from conformance.domain.geometry import AnyAxis
 from conformance.errors import InputError
 from conformance.strict_yaml import Document, shown
@@ -29,7 +29,6 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
 NAME_LIMIT = 120
 PER_AXIS = ("kernel", "stride", "dilation")
 TRANSPOSED = "valid, same, same_lower, an integer, or one [begin, end] for each axis"
-OWN = ("output_padding", "output_shape", "ceil_mode", "count_include_pad", "mode", "value")
 DEFAULTS: dict[str, Any] = {
     "op": "conv",
     "batch": 1,

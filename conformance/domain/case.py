@@ -13,6 +13,16 @@ from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes, TransposedAx
 
 OPS = ("conv", "conv_transpose", "max_pool", "avg_pool", "pad")
 
+OWN: Dict[str, Any] = {
+    "output_padding": (),
+    "output_shape": (),
+    "ceil_mode": False,
+    "count_include_pad": False,
+    "mode": "constant",
+    "value": 0.0,
+}
+"""The fields of a case that some operators alone have, with their defaults."""
+
 PADDING_RULES = ("valid", "same", "same_lower", "causal", "fixed")
 """The paddings that a case can name; numbers are the other way to write one."""
 

@@ -157,7 +157,9 @@ def test_the_description_of_a_pad_has_no_window() -> None:
     assert replace(pad, value=-1.5).describe() == "pad 6x9 · padding 0.1x2.0 · 3 channels · constant -1.5"
     assert replace(pad, mode="edge").describe() == "pad 6x9 · padding 0.1x2.0 · 3 channels · edge"
     assert pad.output(pad.pads) == (7, 11)
-    assert not pad.weighted and not pad.pool and pad.weight_shape == (0,)
+    assert not pad.weighted
+    assert not pad.pool
+    assert pad.weight_shape == (0,)
 
 
 def test_a_pad_goes_over_the_wire_and_back() -> None:

@@ -15,6 +15,7 @@ from conformance.domain.geometry import (
     TransposedAxis,
     canonical,
     crops_by_rule,
+    outside,
     pads_by_rule,
     pads_for,
     same_elements,
@@ -334,6 +335,28 @@ def test_an_outputs_crop_is_canonical_as_it_is() -> None:
     axis = TransposedAxis(4, 3, 2, 1, 1, 0)
     assert canonical((axis,)) == ((1, 0),)
     assert not same_elements((axis,), (replace(axis, begin=0, end=1),))
+
+
+@pytest.mark.parametrize(
+    ("mode", "elements"),
+    [
+        ("reflect", [2, 1, 0, 1, 2, 3, 2, 1, 0]),
+        ("edge", [0, 0, 0, 1, 2, 3, 3, 3, 3]),
+        ("circular", [2, 3, 0, 1, 2, 3, 0, 1, 2]),
+        ("symmetric", [1, 0, 0, 1, 2, 3, 3, 2, 1]),
+    ],
+)
+def test_what_lies_outside_an_input_of_four(mode: str, elements: list[int]) -> None:
+    assert [outside(mode, place, 4) for place in range(-2, 7)] == elements
+    assert Axis(4, 1, 1, 1, 2, 3, mode=mode).reads() == [[place] for place in elements]
+    assert {outside(mode, place, 1) for place in range(-3, 5)} == {0}
+
+
+def test_modes_are_the_same_geometry_where_they_read_the_same() -> None:
+    edge, symmetric = (Axis(4, 1, 1, 1, 1, 1, mode=mode) for mode in ("edge", "symmetric"))
+    assert same_elements((edge,), (symmetric,))
+    assert not same_elements((replace(edge, end=2),), (replace(symmetric, end=2),))
+    assert not same_elements((edge,), (replace(edge, mode="constant"),))
 
 
 def test_a_window_is_lonely_where_no_tap_meets_the_input() -> None:
