@@ -228,6 +228,16 @@ def test_pads_of_a_pool_reach_as_far_as_its_last_window() -> None:
     assert (axis.begin, axis.end) == (0, 2)
 
 
+def test_a_window_in_the_padding_alone_is_an_infinity_of_a_max_pool_and_no_number_of_an_average() -> None:
+    changes: dict[str, Any] = {"pads": ((0, 4), (1, 0)), "rounding": "keep"}
+    of = case(op="max_pool", channels=2)
+    assert np.isneginf(oracle.compute(of, tensors(of), faithful(of, **changes))).any()
+    found = probed(of, faithful(of, **changes))
+    assert found.reading is not None, found.problem
+    of = case(op="avg_pool", channels=2)
+    assert probed(of, faithful(of, **changes), np.nan_to_num).reading is None
+
+
 def test_narrow_types_take_an_execution_for_each_digit_of_a_weights_number() -> None:
     of = case(dtype="float16", channels=16, filters=32, groups=1, kernel=(3, 3), input=(5, 5))
     probes = probe.cases(of)
