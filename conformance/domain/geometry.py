@@ -6,24 +6,7 @@ read the same elements: compare their canonical form. A transposed convolution i
 convolution: its pads are what is cropped from the full output, less its output padding, so that an
 end pad below zero adds elements.
 
-Rules, each stated once:
-
-========== ============================================================================ ===========
-padding    total, begin, end (``extent`` is ``(kernel - 1) * dilation + 1``)            source
-========== ============================================================================ ===========
-valid      0, 0, 0                                                                      TensorFlow, ONNX ``VALID``
-same       ``max(extent - stride, 0)`` if ``size % stride == 0`` else                   TensorFlow ``SAME``,
-           ``max(extent - size % stride, 0)``; begin ``total // 2``, end the rest       ONNX ``SAME_UPPER``
-same_lower the same total; end ``total // 2``, begin the rest                           ONNX ``SAME_LOWER``
-causal     ``extent - 1``, all of it at the beginning                                   Keras ``Conv1D``'s ``causal``
-fixed      ``extent - 1``; begin ``total // 2``, end the rest, whatever the size        TensorFlow's official ResNet
-symmetric  ``dilation * (kernel - 1) // 2`` on both sides (a habit, never asked for)    PyTorch and Caffe users
-========== ============================================================================ ===========
-
-A transposed convolution crops ``extent - stride`` in all under ``same`` and ``same_lower``, which
-gives ``size * stride`` outputs: of a positive total ``total // 2`` on one side and the rest on the
-other, as above; what is missing where the stride exceeds the extent is added at the end
-(TensorFlow ``conv2d_transpose``, Keras, ONNX ``ConvTranspose`` since version 11).
+Every rule with its formula and source, its edge cases and where specifications disagree: docs/semantics.md.
 
 A pad by itself is a window of one element that moves by one. Its mode says what lies outside the
 input, and so which element a place there stands for (``outside``).
