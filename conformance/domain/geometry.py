@@ -23,6 +23,9 @@ Sizes = Tuple[int, ...]
 Pads = Tuple[Tuple[int, int], ...]
 """``(begin, end)`` for each spatial axis."""
 
+SPECS = ("onnx", "pytorch", "tensorflow", "caffe")
+"""Whose rule a configuration can be read by; ``crops_by_rule`` and ``rounding_by`` are all that differs."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -234,18 +237,35 @@ def pads_by_rule(rule: str, size: Sizes, kernel: Sizes, stride: Sizes, dilation:
     return tuple(one(*axis) for axis in zip(size, kernel, stride, dilation))
 
 
-def crops_by_rule(rule: str, size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Pads:
-    """What a rule crops of a transposed convolution's full output, on every axis."""
-    if not rule.startswith("same"):
-        return pads_by_rule(rule, size, kernel, stride, dilation)
-    extents = [(k - 1) * d + 1 for k, d in zip(kernel, dilation)]
-    return tuple(split_crop(extent - s, lower=rule == "same_lower") for extent, s in zip(extents, stride))
+def crops_by_rule(rule: str, size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes, spec: str = "") -> Pads:
+    """What a rule crops of a transposed convolution's full output, on every axis (docs/semantics.md#conv_transpose)."""
+    totals = [(k - 1) * d + 1 - s for k, d, s in zip(kernel, dilation, stride)]
+    if rule.startswith("same"):
+        return tuple(split_crop(total, rule == "same_lower", spec) for total in totals)
+    if rule == "valid" and spec == "tensorflow":  # Keras': docs/semantics.md#transposed-valid-beyond
+        return tuple((0, min(total, 0)) for total in totals)
+    return pads_by_rule(rule, size, kernel, stride, dilation)
 
 
-def split_crop(total: int, lower: bool) -> Tuple[int, int]:
-    """A crop divided between the sides, the odd one at the end or with ``lower`` at the beginning."""
-    begin = (max(total, 0) + lower) // 2
+def split_crop(total: int, lower: bool, spec: str = "") -> Tuple[int, int]:
+    """A crop divided between the sides, the odd one at the end or with ``lower`` at the beginning.
+
+    One below zero is ONNX's to divide as well, also where it asks for ``lower``, which is its alone;
+    else all of it is at the end (docs/semantics.md#transposed-beyond).
+    """
+    begin = ((total if lower or spec == "onnx" else max(total, 0)) + lower) // 2
     return begin, total - begin
+
+
+def rounding_by(spec: str, padding: Union[str, Sequence[Sequence[int]]], ceil_mode: bool) -> str:
+    """How the number of a pool's windows is rounded (``Axis.rounding``).
+
+    ONNX's VALID is never rounded up (docs/semantics.md#ceil-valid); without pads Caffe keeps every
+    window (docs/semantics.md#ceil-beyond).
+    """
+    if not ceil_mode or (spec, padding) == ("onnx", "valid"):
+        return "floor"
+    return "keep" if spec == "caffe" and (padding == "valid" or not any(map(any, padding))) else "ceil"
 
 
 def axes(
