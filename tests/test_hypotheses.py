@@ -241,13 +241,15 @@ def test_an_unnamed_amount_is_every_split_that_the_output_has_room_for_and_a_cro
     ids=str,
 )
 def test_declared_pads_have_the_name_of_the_habit_that_gave_them(padding: Any, declared: Pads, cause: str) -> None:
-    assert name_declared(conv((6, 7), (3, 3), padding=padding), declared) == cause
+    case = conv((6, 7), (3, 3), padding=padding)
+    assert name_declared(case, oracle.reading(case, declared)) == cause
 
 
 def test_declared_pads_are_compared_by_what_they_read() -> None:
     case = conv((6,), (3,), padding="same")
-    assert name_declared(case, ((1, 0),)) == "same-lower-for-upper"
-    assert name_declared(replace(case, padding=((2, 2),)), ((0, 2),)) == "same-for-explicit"
+    assert name_declared(case, oracle.reading(case, ((1, 0),))) == "same-lower-for-upper"
+    numbered = replace(case, padding=((2, 2),))
+    assert name_declared(numbered, oracle.reading(numbered, ((0, 2),))) == "same-for-explicit"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from conformance.domain.geometry import (
     axes,
     crops_by_rule,
     pads_by_rule,
+    rounding_by,
     same_elements,
     transposed_axes,
 )
@@ -53,9 +54,10 @@ FACTS = {
     "output_padding": "output padding of a transposed convolution, the most on any axis",
     "output_shape": "whether the output's size is given, of which the crop follows",
     "ceil_mode": "true or false",
-    "ceil_differs": "whether ceil_mode gives another number of windows than there were without it",
+    "ceil_differs": "whether rounding up, as ceil_mode says, gives another number of windows than rounding down",
     "padding_alone": "whether a window lies in the padding alone",
     "count_include_pad": "true or false",
+    "spec": "whose rule is asked for: onnx, pytorch, tensorflow or caffe, empty where they agree",
     "mode": "what a pad repeats: constant, reflect, edge or circular",
     "mode_differs_from": "the modes that repeat other elements",
     "valued": "whether a constant pad has another value than 0",
@@ -110,16 +112,18 @@ class CaseFacts(Dict[str, Any]):
         sizes = self.size, self.kernel, self.stride, dilation or self.dilation
         if self["op"] == "conv_transpose":
             return transposed_axes(*sizes, pads)
-        return axes(
-            *sizes, pads, "ceil" if self["ceil_mode"] else "floor", self["count_include_pad"], mode or self["mode"]
-        )
+        rounding = rounding_by(self["spec"], self.case["padding"], self["ceil_mode"])
+        return axes(*sizes, pads, rounding, self["count_include_pad"], mode or self["mode"])
 
     def ruled(self, rule: str, dilation: Sizes) -> Pads:
         """The pads that a rule of ``RULES`` gives with some dilation."""
         if rule == "begin_twice":
             return tuple((begin, begin) for begin, _ in self.pads)
-        by_rule = crops_by_rule if self["op"] == "conv_transpose" else pads_by_rule
-        return by_rule(rule, self.size, self.kernel, self.stride, dilation)
+        sizes = self.size, self.kernel, self.stride, dilation
+        if self["op"] == "conv_transpose":
+            whose = self["spec"] if rule == self.case["padding"] and not self["output_padding"] else ""
+            return crops_by_rule(rule, *sizes, whose)
+        return pads_by_rule(rule, *sizes)
 
     def agreeing(self, dilation: Sizes) -> List[str]:
         """The rules that read the same elements as the pads asked for, all of it with some dilation."""
@@ -159,8 +163,8 @@ def _same_leaves(of: CaseFacts) -> int:
 
 
 def _ceil_differs(of: CaseFacts) -> bool:
-    over = [axis for axis in of.axes(of.pads) if isinstance(axis, Axis)]
-    return any(axis.output != replace(axis, rounding="floor").output for axis in over)
+    over = [axis for axis in of.axes(of.pads) if isinstance(axis, Axis) and of["ceil_mode"]]
+    return any(replace(axis, rounding="ceil").output != replace(axis, rounding="floor").output for axis in over)
 
 
 def _undilated_odd(of: CaseFacts) -> bool:
@@ -205,6 +209,7 @@ _FOUND: Dict[str, Callable[[CaseFacts], Any]] = {
     "output_shape": lambda of: bool(of.case.get("output_shape")),
     "ceil_mode": lambda of: bool(of.case.get("ceil_mode")),
     "count_include_pad": lambda of: bool(of.case.get("count_include_pad")),
+    "spec": lambda of: of.case.get("spec", ""),
     "mode": lambda of: of.case.get("mode", "constant"),
     "mode_differs_from": lambda of: [
         mode for mode in MODES if not same_elements(of.axes(of.pads), of.axes(of.pads, mode=mode))

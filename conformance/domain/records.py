@@ -29,12 +29,14 @@ class Spelling:
     """How a variant writes one case, and the pads that it thereby declares.
 
     ``code`` is the very text that the runner executes and that ``explain`` prints; ``by_rule`` tells
-    that the padding is written as a rule's name (``same``, ``auto_pad``) and not as numbers.
+    that the padding is written as a rule's name (``same``, ``auto_pad``) and not as numbers. ``rounding``
+    is how the number of a pool's windows is thereby rounded, empty for as asked.
     """
 
     pads: Pads
     code: str
     by_rule: bool = False
+    rounding: str = ""
 
 
 @dataclass(frozen=True)

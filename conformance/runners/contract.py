@@ -127,7 +127,12 @@ def number(value: float) -> str:
 def padded_reach(case: Case, pads: Optional[Pads] = None) -> Pads:
     """What to pad a pool's input with by hand: its pads, or with ceil as far as its last window reaches."""
     pads = case.pads if pads is None else pads
-    return canonical(case.axes(pads)) if case.ceil_mode else pads
+    return canonical(case.axes(pads)) if rounds_up(case) else pads
+
+
+def rounds_up(case: Case) -> bool:
+    """Whether more windows are asked for than rounding down gives; a framework that rounds up drops one that it may."""
+    return case.rounding != "floor"
 
 
 def same_pool(case: Case) -> bool:

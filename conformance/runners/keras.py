@@ -120,7 +120,7 @@ def same(case: Case) -> Optional[Spelling]:
     """``padding="same"``, where asked for and where the shapes agree with what is."""
     if case.op == "pad" or not writable(case) or not same_by_habit(case) or (case.pool and not same_pool(case)):
         return None
-    pads = case.pads_by("same")
+    pads = case.read_by("tensorflow").pads_by("same")
     if case.transposed:
         return None if case.output(pads) != case.output(case.pads) else Spelling(pads, transposed(case, "same"), True)
     return Spelling(pads, (pool if case.pool else convolution)(case, "same"), by_rule=True)

@@ -13,8 +13,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 from conformance.domain.case import Case
+from conformance.domain.geometry import Sizes
 from conformance.domain.records import Spelling
-from conformance.runners.contract import Runner, Weights, Write, call, number
+from conformance.runners.contract import Runner, Weights, Write, call, number, rounds_up
 
 if TYPE_CHECKING:
     from conformance.runners.contract import Layer
@@ -45,8 +46,11 @@ PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "edge", "circ
 """The modes of ``Pad``."""
 
 
-def node(case: Case, **padding: object) -> str:
-    """``helper.make_node`` of the case's operator; ``padding`` is ``pads`` or ``auto_pad`` and what goes with it."""
+def node(case: Case, up: bool, **padding: object) -> str:
+    """``helper.make_node`` of the case's operator; ``padding`` is ``pads`` or ``auto_pad`` and what goes with it.
+
+    ``up`` is ``ceil_mode``.
+    """
     inputs = ["x", "w", *["b"] * case.bias] if case.weighted else ["x"]
     dilated = not case.pool or max(case.dilation) > 1
     return call(
@@ -58,21 +62,25 @@ def node(case: Case, **padding: object) -> str:
         strides=list(case.stride),
         dilations=list(case.dilation) if dilated else None,
         group=case.groups if case.weighted else None,
-        ceil_mode=int(case.ceil_mode) or None,
+        ceil_mode=int(up) or None,
         count_include_pad=int(case.count_include_pad) or None,
         **padding,
     )
 
 
 def pads(case: Case) -> Optional[Spelling]:
-    """Explicit pads, all the begins and then all the ends: right for every case."""
+    """Explicit pads, all the begins and then all the ends: right for every case but crops below zero."""
     if case.op == "pad":
         inputs = ["x", "pads", *["value"] * (case.mode == "constant")]
         options = {"mode": PAD_MODES[case.mode]}
         return Spelling(case.pads, call("helper.make_node", '"Pad"', json.dumps(inputs), '["y"]', **options))
     more = [max(-end, extra) for (_, end), extra in zip(case.pads, case.output_padding or (0,) * case.rank)]
     flat = [begin for begin, _ in case.pads] + [end + extra for (_, end), extra in zip(case.pads, more)]
-    return Spelling(case.pads, node(case, pads=flat, output_padding=more if case.transposed and any(more) else None))
+    if min(flat) < 0:
+        return None
+    up = rounds_up(case)
+    code = node(case, up, pads=flat, output_padding=more if case.transposed and any(more) else None)
+    return Spelling(case.pads, code, rounding="ceil" if up else "")
 
 
 def auto_pad(case: Case) -> Optional[Spelling]:
@@ -80,7 +88,8 @@ def auto_pad(case: Case) -> Optional[Spelling]:
     if not isinstance(case.padding, str) or case.padding not in AUTO_PAD:
         return None
     options = {name: list(value) for name in ("output_padding", "output_shape") if (value := getattr(case, name))}
-    return Spelling(case.pads, node(case, auto_pad=AUTO_PAD[case.padding], **options), by_rule=True)
+    code, own = node(case, case.ceil_mode, auto_pad=AUTO_PAD[case.padding], **options), case.read_by("onnx")
+    return Spelling(own.pads, code, by_rule=True, rounding=own.rounding)
 
 
 def module(case: Case) -> Optional[Spelling]:
@@ -120,7 +129,7 @@ def own_padding(case: Case) -> Optional[Spelling]:
     begins = tuple(begin for begin, _ in case.pads)
     more = tuple(begin - end for begin, end in case.pads)
     if case.transposed:
-        if any(not 0 <= extra < stride for extra, stride in zip(more, case.stride)):
+        if min(begins) < 0 or any(not 0 <= extra < stride for extra, stride in zip(more, case.stride)):
             return None
         layer = call(
             f"nn.ConvTranspose{case.rank}d",
@@ -145,10 +154,10 @@ def own_padding(case: Case) -> Optional[Spelling]:
         stride=case.stride,
         padding=begins,
         dilation=None if averaged else case.dilation,
-        ceil_mode=case.ceil_mode,
+        ceil_mode=rounds_up(case),
         count_include_pad=case.count_include_pad if averaged else None,
     )
-    return Spelling(case.pads, layer)
+    return Spelling(case.pads, layer, rounding="ceil" if rounds_up(case) else "")
 
 
 def dynamo_module(case: Case) -> Optional[Spelling]:
@@ -198,18 +207,19 @@ class Converter(Runner):
     def build(self, case: Case, variant: str, weights: Weights) -> Layer:
         """The case as an ONNX model, converted."""
         name, options = self.combinations[variant]
-        part = self.evaluate(self.spell(case, variant).code)
+        spelling = self.spell(case, variant)
+        part = self.evaluate(spelling.code)
         if name.startswith("torch-export"):
             model = export(self.namespace["torch"], part, case, weights, dynamo=name.endswith("dynamo"))
         else:
-            model = single_node(part, case, weights)
+            model = single_node(part, case, weights, case.output(spelling.pads, spelling.rounding))
         self.enter("convert")
         layer = self.convert(model, **options)
         return (lambda x: layer(x.astype(array_type(case.dtype)))) if case.dtype == "bfloat16" else layer
 
 
-def single_node(part: Any, case: Case, weights: Weights) -> Any:
-    """An ONNX model of one node, its weights as initialisers, with static shapes."""
+def single_node(part: Any, case: Case, weights: Weights, output: Sizes) -> Any:
+    """An ONNX model of one node, its weights as initialisers, with static shapes; ``output`` is spatial."""
     import numpy as np
     from onnx import helper, numpy_helper
 
@@ -229,7 +239,7 @@ def single_node(part: Any, case: Case, weights: Weights) -> Any:
         [part],
         "case",
         [helper.make_tensor_value_info("x", element, case.input_shape)],
-        [helper.make_tensor_value_info("y", element, (case.batch, case.filters, *case.output(case.pads)))],
+        [helper.make_tensor_value_info("y", element, (case.batch, case.filters, *output))],
         initializers,
     )
     opset, ir_version = OPSET, IR_VERSION

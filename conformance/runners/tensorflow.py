@@ -163,11 +163,13 @@ def by_hand(case: Case, pads: Pads) -> Spelling:
 def sliced(case: Case) -> Spelling:
     """``VALID`` and what is asked for cut out of it; added outputs hold nothing but the bias."""
     full = case.output(((0, 0),) * case.rank)
-    places = [f"{begin}:{size - end}" if begin or end > 0 else ":" for (begin, end), size in zip(case.pads, full)]
+    crops = [(max(begin, 0), max(end, 0)) for begin, end in case.pads]
+    beyond = tuple((max(-begin, 0), max(-end, 0)) for begin, end in case.pads)
+    places = [f"{begin}:{size - end}" if begin or end else ":" for (begin, end), size in zip(crops, full)]
     text = transposed(case, full, "VALID")
     if set(places) != {":"}:
         text += f"[:, {', '.join(places)}]"
-    return Spelling(case.pads, with_bias(case, padded(tuple((0, max(-end, 0)) for _, end in case.pads), text)))
+    return Spelling(case.pads, with_bias(case, padded(beyond, text)))
 
 
 def averaged(case: Case) -> Spelling:

@@ -140,7 +140,9 @@ def symmetric(case: Case) -> Optional[Spelling]:
     padding = tuple(begin for begin, _ in pads)
     if not case.pool:
         return Spelling(pads, convolution(case, "x", padding))
-    return None if case.op == "avg_pool" and max(case.dilation) > 1 else Spelling(pads, pool(case, "x", padding))
+    if case.op == "avg_pool" and max(case.dilation) > 1:
+        return None
+    return Spelling(pads, pool(case, "x", padding), rounding=case.read_by("pytorch").rounding)
 
 
 REFLECTED_WHOLE = (

@@ -59,6 +59,7 @@ def test_every_fact_of_a_plain_convolution() -> None:
         "ceil_mode": False,
         "ceil_differs": False,
         "padding_alone": False,
+        "spec": "",
         "count_include_pad": False,
         "mode": "constant",
         "mode_differs_from": ["reflect", "edge", "circular", "symmetric"],

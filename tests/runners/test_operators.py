@@ -258,7 +258,8 @@ def test_the_shape_of_a_model_is_the_operators() -> None:
             spelling = runner.variants[variant](case)
             if spelling is None:
                 continue
-            model = single_node(runner.evaluate(spelling.code), case, Weights(data.weights, data.bias))
+            output = case.output(spelling.pads, spelling.rounding)
+            model = single_node(runner.evaluate(spelling.code), case, Weights(data.weights, data.bias), output)
             onnx.checker.check_model(model, full_check=True)
             (stated,) = (output.type.tensor_type.shape for output in model.graph.output)
-            assert [dim.dim_value for dim in stated.dim][2:] == list(case.output(case.pads))
+            assert [dim.dim_value for dim in stated.dim][2:] == list(output)
