@@ -16,6 +16,7 @@ CORE: Dict[str, str] = {
     "torch": "conformance.runners.torch:Torch",
     "tensorflow": "conformance.runners.tensorflow:TensorFlow",
     "keras": "conformance.runners.keras:Keras",
+    "tf_keras": "conformance.runners.keras:TfKeras",
     "tf1": "conformance.runners.tf1:TensorFlow1",
     "onnxruntime": "conformance.runners.onnxruntime:OnnxRuntime",
     "onnx2keras": "conformance.runners.onnx2keras:Onnx2Keras",

@@ -1,11 +1,11 @@
-"""Keras 3 on TensorFlow: layers, channels last."""
+"""Keras 3 on TensorFlow, and Keras 2: layers, channels last."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
 from conformance.domain.case import OPS, Case
-from conformance.domain.geometry import Axis, Pads
+from conformance.domain.geometry import Axis, Pads, Sizes
 from conformance.domain.records import Spelling
 from conformance.runners.contract import Refusal, Runner, Weights, call, padded_reach, same_by_habit, same_pool
 from conformance.runners.tensorflow import (
@@ -58,14 +58,15 @@ def convolution(case: Case, padding: str) -> str:
     )
 
 
-def transposed(case: Case, padding: str) -> str:
-    """The Keras layer of a transposed convolution, which has no groups."""
+def transposed(case: Case, padding: str, more: Optional[Sizes] = None) -> str:
+    """The Keras layer of a transposed convolution, which has no groups; ``more`` is its output padding."""
     return call(
         f"keras.layers.Conv{case.rank}DTranspose",
         str(case.filters),
         repr(case.kernel),
         strides=case.stride,
         padding=padding,
+        output_padding=more,
         dilation_rate=case.dilation,
         use_bias=case.bias,
         dtype=dtype(case),
@@ -89,14 +90,23 @@ def writable(case: Case) -> bool:
     return not (case.transposed and case.groups > 1) and not (case.pool and max(case.dilation) > 1)
 
 
+def same_fits(case: Case) -> bool:
+    """Whether a layer's ``same`` is written: where asked for, and where the shapes agree with what is."""
+    if not same_by_habit(case) or (case.pool and not same_pool(case)):
+        return False
+    return not case.transposed or case.output(case.pads_by("same")) == case.output(case.pads)
+
+
 def same(case: Case) -> Optional[Spelling]:
-    """``padding="same"``, where asked for and where the shapes agree with what is."""
-    if not writable(case) or not same_by_habit(case) or (case.pool and not same_pool(case)):
+    """``padding="same"``."""
+    if not writable(case) or not same_fits(case):
         return None
-    pads = case.pads_by("same")
-    if case.transposed:
-        return None if case.output(pads) != case.output(case.pads) else Spelling(pads, transposed(case, "same"), True)
-    return Spelling(pads, (pool if case.pool else convolution)(case, "same"), by_rule=True)
+    return Spelling(case.pads_by("same"), layer(case, "same"), by_rule=True)
+
+
+def layer(case: Case, padding: str) -> str:
+    """The Keras layer of a case."""
+    return (transposed if case.transposed else pool if case.pool else convolution)(case, padding)
 
 
 def causal(case: Case) -> Optional[Spelling]:
@@ -118,19 +128,31 @@ def zeropad(case: Case) -> Optional[Spelling]:
     if not case.pool:
         return Spelling(case.pads, sequence(around(case, "ZeroPadding", case.pads), convolution(case, "valid")))
     reach = padded_reach(case)
-    whole = all(set(axis.divisors()) == {axis.kernel} for axis in case.asked if isinstance(axis, Axis))
-    if any(map(any, reach)) and (case.op == "max_pool" or not whole):
+    if any(map(any, reach)) and (case.op == "max_pool" or not whole(case)):
         return None
     return Spelling(case.pads, sequence(around(case, "ZeroPadding", reach), pool(case, "valid")))
 
 
-def cropped(case: Case) -> Optional[Spelling]:
-    """``Cropping`` of a ``valid`` layer, which has a stride of outputs for each input at least."""
+def whole(case: Case) -> bool:
+    """Whether every window of an average divides by the kernel's size, as one of padded input does."""
+    return all(set(axis.divisors()) == {axis.kernel} for axis in case.asked if isinstance(axis, Axis))
+
+
+def crops_of_valid(case: Case) -> Pads:
+    """What to crop of a ``valid`` transposed layer, which has a stride of outputs for each input at least."""
     beyond = [max(axis.stride - axis.extent, 0) for axis in case.asked]
-    crops = tuple((begin, end + more) for (begin, end), more in zip(case.pads, beyond))
+    return tuple((begin, end + more) for (begin, end), more in zip(case.pads, beyond))
+
+
+def cropped(case: Case) -> Optional[Spelling]:
+    """``Cropping`` of a ``valid`` layer, with output padding where that is too short."""
+    crops, more = crops_of_valid(case), None
     if min(map(min, crops)) < 0:
-        return None
-    return Spelling(case.pads, sequence(transposed(case, "valid"), around(case, "Cropping", crops)))
+        crops = tuple((begin, max(end, 0)) for begin, end in case.pads)
+        more = tuple(max(-end, 0) for _, end in case.pads)
+        if min(map(min, crops)) < 0 or any(extra >= stride for extra, stride in zip(more, case.stride)):
+            return None
+    return Spelling(case.pads, sequence(transposed(case, "valid", more), around(case, "Cropping", crops)))
 
 
 def around(case: Case, name: str, pads: Pads) -> str:
@@ -168,13 +190,27 @@ class Keras(Runner):
     def build(self, case: Case, variant: str, weights: Weights) -> Layer:
         """The model that the spelling writes, with the case's weights."""
         model = self.evaluate(self.spell(case, variant).code)
-        kernel = weights.kernel
-        model.build((case.batch, *case.input, case.channels))
-        ordered = filters_by_channel(kernel, case.channels) if separate(case) else filters_last(kernel)
+        parts = getattr(model, "layers", [model])  # one by one: a graph of them takes ten times as long to make
+        weighted = parts[0] if case.transposed else parts[-1]
         if not case.pool:
-            model.set_weights([ordered] if weights.bias is None else [ordered, weights.bias])
+            weighted.build((case.batch, *[None] * case.rank, case.channels))
+            kernel = weights.kernel
+            ordered = filters_by_channel(kernel, case.channels) if separate(case) else filters_last(kernel)
+            weighted.set_weights([ordered] if weights.bias is None else [ordered, weights.bias])
 
         def layer(x: Array) -> Array:
-            return channels_first(model(channels_last(x)).numpy())
+            y = channels_last(x)
+            for part in parts:
+                y = part(y)
+            return channels_first(y.numpy())
 
         return layer
+
+
+class TfKeras(Keras):
+    """Layers of Keras 2, as ``tf.keras`` is with ``tf_keras`` installed and asked for."""
+
+    name = "tf_keras"
+    distributions = ("tf_keras", "tensorflow")
+    environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"}
+    preamble = "from tensorflow import keras"
