@@ -78,7 +78,8 @@ class Judge:
 
     def _mismatch(self, truth: Truth, job: Job, output: Array, dtype: str) -> Verdict:
         """The verdict of an output that no direct sum gives: a fast algorithm, or its causes and how it differs."""
-        job_key = (job.case.id, job.precision, job.spelling.pads, job.spelling.by_rule)
+        written = job.spelling
+        job_key = (job.case.id, job.precision, written.pads, written.by_rule, written.converted)
         key = (*job_key, dtype, output.shape, output.tobytes())
         if key not in self._attributed:
             reference, bound = truth.answer(truth.asked)

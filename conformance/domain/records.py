@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Optional, Tuple
 
 from conformance.domain.case import Case
-from conformance.domain.geometry import Pads
+from conformance.domain.geometry import Pads, Sizes
 
 OUTCOMES = ("completed", "unsupported", "raised", "crashed", "timed_out", "not_run")
 
@@ -30,11 +30,14 @@ class Spelling:
 
     ``code`` is the very text that the runner executes and that ``explain`` prints; ``by_rule`` tells
     that the padding is written as a rule's name (``same``, ``auto_pad``) and not as numbers.
+    ``converted`` is the input's size at conversion where that is not the case's: the pads are then
+    those that a converter of dynamic sizes promises, the ones of the case's size.
     """
 
     pads: Pads
     code: str
     by_rule: bool = False
+    converted: Sizes = ()
 
 
 @dataclass(frozen=True)

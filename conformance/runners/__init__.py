@@ -18,6 +18,7 @@ CORE: Dict[str, str] = {
     "keras": "conformance.runners.keras:Keras",
     "tf_keras": "conformance.runners.keras:TfKeras",
     "tf1": "conformance.runners.tf1:TensorFlow1",
+    "torch-onnx": "conformance.runners.torch_onnx:TorchOnnx",
     "onnxruntime": "conformance.runners.onnxruntime:OnnxRuntime",
     "onnx2keras": "conformance.runners.onnx2keras:Onnx2Keras",
     "onnx2keras-same": "conformance.runners.onnx2keras:Onnx2KerasSame",

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from conformance.domain.case import OPS, Case
 from conformance.domain.geometry import Axis, Pads, Sizes
 from conformance.domain.records import Spelling
-from conformance.runners.contract import Refusal, Runner, Weights, call, padded_reach, same_by_habit, same_pool
+from conformance.runners.contract import (
+    Refusal,
+    Runner,
+    Weights,
+    another_size,
+    call,
+    padded_reach,
+    same_by_habit,
+    same_pool,
+)
 from conformance.runners.tensorflow import (
     channels_first,
     channels_last,
@@ -104,6 +113,15 @@ def same(case: Case) -> Optional[Spelling]:
     return Spelling(case.pads_by("same"), layer(case, "same"), by_rule=True)
 
 
+def dynamic(case: Case) -> Optional[Spelling]:
+    """``same`` in a model whose input has no size, traced at another one; for cases tagged ``dynamic``."""
+    if "dynamic" not in case.tags or case.padding != "same" or not writable(case) or not same_fits(case):
+        return None
+    sizes = (*[None] * case.rank, case.channels)
+    code = f"keras.Sequential([keras.Input({sizes}), {layer(case, 'same')}])"
+    return Spelling(case.pads, code, by_rule=True, converted=another_size(case))
+
+
 def layer(case: Case, padding: str) -> str:
     """The Keras layer of a case."""
     return (transposed if case.transposed else pool if case.pool else convolution)(case, padding)
@@ -177,29 +195,37 @@ class Keras(Runner):
     extra = "tensorflow"
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
     preamble = "import keras"
-    variants = {"same": same, "zeropad": zeropad, "causal": causal}
+    variants = {"same": same, "zeropad": zeropad, "causal": causal, "dynamic": dynamic}
     refusals = (STRIDED_DILATION,)
 
     def open(self) -> None:
         """Load Keras and TensorFlow on one thread."""
         import tensorflow
 
+        self.tf = tensorflow
         pin_threads(tensorflow)
         super().open()
 
     def build(self, case: Case, variant: str, weights: Weights) -> Layer:
         """The model that the spelling writes, with the case's weights."""
-        model = self.evaluate(self.spell(case, variant).code)
+        spelling = self.spell(case, variant)
+        model = self.evaluate(spelling.code)
         parts = getattr(model, "layers", [model])  # one by one: a graph of them takes ten times as long to make
         weighted = parts[0] if case.transposed else parts[-1]
         if not case.pool:
-            weighted.build((case.batch, *[None] * case.rank, case.channels))
+            if not spelling.converted:
+                weighted.build((case.batch, *[None] * case.rank, case.channels))
             kernel = weights.kernel
             ordered = filters_by_channel(kernel, case.channels) if separate(case) else filters_last(kernel)
             weighted.set_weights([ordered] if weights.bias is None else [ordered, weights.bias])
 
+        if spelling.converted:
+            traced = self.tf.function(model, input_signature=[self.tf.TensorSpec((None, *model.input_shape[1:]))])
+            traced(self.tf.zeros((case.batch, *spelling.converted, case.channels)))
+            parts = [traced]
+
         def layer(x: Array) -> Array:
-            y = channels_last(x)
+            y: Any = channels_last(x)
             for part in parts:
                 y = part(y)
             return channels_first(y.numpy())
