@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 STRIDED_DILATION = Refusal("ValueError", "`strides > 1` not supported in conjunction with `dilation_rate > 1`")
 
+UNEQUAL_DILATION = Refusal("ValueError", "Expected the 2 dimensions of the `dilation_rate` argument to be equal")
+"""Of Keras 2's ``Conv2DTranspose``."""
+
 
 def separate(case: Case) -> bool:
     """Whether the case is a ``DepthwiseConv`` layer, which Keras has for rank 1 and 2."""
@@ -240,3 +243,4 @@ class TfKeras(Keras):
     distributions = ("tf_keras", "tensorflow")
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"}
     preamble = "from tensorflow import keras"
+    refusals = (STRIDED_DILATION, UNEQUAL_DILATION)

@@ -162,8 +162,9 @@ def by_hand(case: Case, pads: Pads) -> Spelling:
 
 
 def sliced(case: Case) -> Spelling:
-    """Crops in the op where it takes them (rank 2), else cut out of ``VALID``; added outputs hold only the bias."""
-    if case.rank == 2 and min(map(min, case.pads)) >= 0 and any(map(any, case.pads)):
+    """Crops in the op where it takes them (rank 2, no dilation), else cut out of ``VALID``; added outputs hold only the bias."""
+    plain = case.rank == 2 and max(case.dilation) == 1
+    if plain and min(map(min, case.pads)) >= 0 and any(map(any, case.pads)):
         return Spelling(case.pads, with_bias(case, transposed(case, case.output(case.pads), listed(case.pads))))
     full = case.output(((0, 0),) * case.rank)
     places = [f"{begin}:{size - end}" if begin or end > 0 else ":" for (begin, end), size in zip(case.pads, full)]
