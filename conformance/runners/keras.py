@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 from conformance.domain.case import OPS, Case
 from conformance.domain.geometry import Axis, Pads, Sizes
@@ -199,7 +199,7 @@ class Keras(Runner):
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
     preamble = "import keras"
     variants = {"same": same, "zeropad": zeropad, "causal": causal, "dynamic": dynamic}
-    refusals = (STRIDED_DILATION,)
+    refusals: Tuple[Refusal, ...] = (STRIDED_DILATION,)
 
     def open(self) -> None:
         """Load Keras and TensorFlow on one thread."""

@@ -162,7 +162,7 @@ def by_hand(case: Case, pads: Pads) -> Spelling:
 
 
 def sliced(case: Case) -> Spelling:
-    """Crops in the op where it takes them (rank 2, no dilation), else cut out of ``VALID``; added outputs hold only the bias."""
+    """Crops in the op (rank 2, no dilation), else of ``VALID``; what is added holds nothing but the bias."""
     plain = case.rank == 2 and max(case.dilation) == 1
     if plain and min(map(min, case.pads)) >= 0 and any(map(any, case.pads)):
         return Spelling(case.pads, with_bias(case, transposed(case, case.output(case.pads), listed(case.pads))))

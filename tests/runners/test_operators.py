@@ -194,13 +194,15 @@ BENT: dict[str, tuple[str, str, str, tuple[str, str], str]] = {
         "onnxruntime", "pads", "avg-pool/1d-ceil-valid-s2-counted-false", ("ceil_mode=1", "ceil_mode=0"), "ceil-mode",
     ),
     "tensorflow-pads-of-the-op-on-the-other-side": (
-        "tensorflow", "explicit", "max-pool/2d-0.1x1.0-k3-s3x2-ceil-false", ("[0, 1], [1, 0]", "[1, 0], [0, 1]"), "pads-axis-order",
+        "tensorflow", "explicit", "max-pool/2d-0.1x1.0-k3-s3x2-ceil-false",
+        ("[0, 1], [1, 0]", "[1, 0], [0, 1]"), "pads-axis-order",
     ),
     "tensorflow-crop-of-the-op-on-the-other-side": (
         "tensorflow", "explicit", "transposed/2d-same-i4x5-k3-s2x1", ("[0, 1], [1, 1]", "[1, 0], [1, 1]"), "crop-side",
     ),
     "torch-channels-last-without-pads": (
-        "torch", "channels-last", "max-pool/2d-0.1x1.0-k3-s3x2-ceil-false", ("(1, 0, 0, 1)", "(0, 0, 0, 0)"), "pads-ignored",
+        "torch", "channels-last", "max-pool/2d-0.1x1.0-k3-s3x2-ceil-false",
+        ("(1, 0, 0, 1)", "(0, 0, 0, 0)"), "pads-ignored",
     ),
     "onnxruntime-pad-node-not-counted": (
         "onnxruntime", "pad-node", "avg-pool/2d-1.1x1.1-whole-counted-true",
