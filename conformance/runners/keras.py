@@ -22,6 +22,7 @@ from conformance.runners.tensorflow import (
     channels_last,
     filters_by_channel,
     filters_last,
+    padded,
     pin_threads,
 )
 
@@ -32,6 +33,9 @@ STRIDED_DILATION = Refusal("ValueError", "`strides > 1` not supported in conjunc
 
 UNEQUAL_DILATION = Refusal("ValueError", "Expected the 2 dimensions of the `dilation_rate` argument to be equal")
 """Of Keras 2's ``Conv2DTranspose``."""
+
+LOWEST = 'float("-inf")'
+"""What a max pool is padded with, as text."""
 
 
 def separate(case: Case) -> bool:
@@ -154,6 +158,15 @@ def zeropad(case: Case) -> Optional[Spelling]:
     return Spelling(case.pads, sequence(around(case, "ZeroPadding", reach), pool(case, "valid")))
 
 
+def lowest(case: Case) -> Optional[Spelling]:
+    """``tf.pad`` with -inf before a ``valid`` max pool, which ``ZeroPadding`` cannot be."""
+    reach = padded_reach(case)
+    if case.op != "max_pool" or not writable(case) or not any(map(any, reach)):
+        return None
+    before = call("keras.layers.Lambda", f"lambda x: {padded(reach, value=LOWEST)}", dtype=dtype(case))
+    return Spelling(case.pads, sequence(before, pool(case, "valid")))
+
+
 def whole(case: Case) -> bool:
     """Whether every window of an average divides by the kernel's size, as one of padded input does."""
     return all(set(axis.divisors()) == {axis.kernel} for axis in case.asked if isinstance(axis, Axis))
@@ -197,8 +210,8 @@ class Keras(Runner):
     distributions = ("keras", "tensorflow")
     extra = "tensorflow"
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    preamble = "import keras"
-    variants = {"same": same, "zeropad": zeropad, "causal": causal, "dynamic": dynamic}
+    preamble = "import keras\nimport tensorflow as tf"
+    variants = {"same": same, "zeropad": zeropad, "lowest": lowest, "causal": causal, "dynamic": dynamic}
     refusals: Tuple[Refusal, ...] = (STRIDED_DILATION,)
 
     def open(self) -> None:
@@ -242,5 +255,5 @@ class TfKeras(Keras):
     name = "tf_keras"
     distributions = ("tf_keras", "tensorflow")
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"}
-    preamble = "from tensorflow import keras"
+    preamble = "import tensorflow as tf\nfrom tensorflow import keras"
     refusals = (STRIDED_DILATION, UNEQUAL_DILATION)

@@ -80,6 +80,8 @@ RIGHT = [
     ("tensorflow", "same", 10),
     ("keras", "same", 10),
     ("keras", "zeropad", 18),
+    ("keras", "lowest", 5),
+    ("tf_keras", "lowest", 5),
     ("tf_keras", "same", 10),
     ("tf_keras", "zeropad", 18),
     ("tf1", "same", 8),
@@ -207,6 +209,9 @@ BENT: dict[str, tuple[str, str, str, tuple[str, str], str]] = {
     "onnxruntime-pad-node-not-counted": (
         "onnxruntime", "pad-node", "avg-pool/2d-1.1x1.1-whole-counted-true",
         ('"AveragePool", ["padded"]', '"AveragePool", ["x"]'), "pads-ignored",
+    ),
+    "keras-zeros-in-a-max-pool": (
+        "keras", "lowest", "max-pool/2d-same-i7x10-k3x2-s1", ('float("-inf")', "0.0"), "pad-value",
     ),
     "keras-output-padding-ignored": (
         "keras", "zeropad", "transposed/1d-valid-s2-more1", ("output_padding=(1,), ", ""), "output-padding",
