@@ -54,7 +54,7 @@ class TensorSamePadding(SamePadding):
 
 
 def same(padding: str, tag: str = "dynamic") -> Write:
-    """A padding module before a convolution or a max pool, for cases tagged ``dynamic`` and so."""
+    """A padding module before a convolution or a max pool, for cases tagged ``dynamic`` (and ``tag``)."""
 
     def write(case: Case) -> Optional[Spelling]:
         if case.padding != "same" or not {"dynamic", tag} <= set(case.tags):
