@@ -209,9 +209,9 @@ class Count:
         first = jobs[0]
         row = self.rows.setdefault((f"{first.runner}/{first.variant}", first.case.op, first.case.rank), Row())
         row.executions += 1
-        verdicts: dict[tuple[Pads, Pads], Verdict] = {}
+        verdicts: dict[tuple[object, ...], Verdict] = {}
         for job in jobs:
-            key = (job.case.pads, job.spelling.pads)
+            key = (job.case.pads, job.spelling.pads, job.spelling.rounding)
             verdict = verdicts.get(key) or judge(job, outcome, row.verdicts["mismatch"] < ATTRIBUTED)
             verdicts[key] = verdict
             row.verdicts[verdict.kind] += 1

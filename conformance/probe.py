@@ -376,8 +376,8 @@ def _compare(case: Case, output: Array, expected: Array) -> None:
     """Raise the first output that a geometry does not explain."""
     if output.shape != expected.shape:
         raise InexpressibleError(f"outputs of shape {output.shape}, where the geometry read gives {expected.shape}")
-    with np.errstate(invalid="ignore"):  # infinity less infinity
-        wrong = np.argwhere(~((np.abs(output - expected) < 0.5) | (output == expected)))
+    with np.errstate(invalid="ignore"):  # an infinity agrees with the same one, NaN with nothing
+        wrong = np.argwhere(~((output == expected) | (np.abs(output - expected) < 0.5)))
     if len(wrong):
         place = wrong[0]
         got, due = float(output[tuple(place)]), float(expected[tuple(place)])

@@ -16,7 +16,7 @@ from conformance import bounds, oracle
 from conformance.bounds import Sums, within
 from conformance.domain.case import Case
 from conformance.domain.facts import length_fits_channels
-from conformance.domain.geometry import Pads, Sizes, canonical
+from conformance.domain.geometry import Pads, Sizes, canonical, pads_for
 from conformance.domain.tensors import Data, tensors
 from conformance.oracle import Reading, Reference
 
@@ -103,12 +103,9 @@ class Truth:
 
     def dense(self, how: Reading, low: Sizes, counts: Sizes) -> tuple[Reference, Reference | float]:
         """The windows of a reading at stride 1: ``counts`` of them, the first one at the input index ``low``."""
-        pads = tuple(
-            (-first, first + count - 1 + axis.extent - axis.size)
-            for axis, first, count in zip(how.axes(self.case), low, counts, strict=True)
-        )
+        over = [replace(axis, begin=-first, stride=1) for axis, first in zip(how.axes(self.case), low, strict=True)]
         ones = (1,) * self.case.rank
-        return self.fresh(replace(how, pads=pads, stride=ones, phased=False))
+        return self.fresh(replace(how, pads=pads_for(over, counts), stride=ones, phased=False))
 
     def part(self, how: Reading, block: Sequence[range]) -> tuple[Reference, Reference | float]:
         """Some windows of a reading, those of a range on each axis."""
@@ -128,8 +125,8 @@ class Truth:
     def reproduces(self, how: Reading, output: Array, suspect: Sizes | None = None) -> bool:
         """Whether a reading gives this very output.
 
-        A large output is first sampled: blocks of windows at the borders and in the middle of every
-        axis and around ``suspect``, in all channels. Of a huge one nothing else is looked at.
+        A convolution's large output is first sampled: blocks of windows at the borders and in the middle
+        of every axis and around ``suspect``, in all channels. Of a huge one nothing else is looked at.
         """
         sizes = output.shape[2:]
         if output.shape != how.output_shape(self.case):
@@ -137,7 +134,7 @@ class Truth:
         if self.case.op != "conv" and not how.bias_last and self.case.filters > 1:
             if not within(output[:1, :1], *self.first_channel.fresh(replace(how, interleave=False))):
                 return False
-        elif output.size * self.case.products >= LARGE:
+        elif self.case.op == "conv" and output.size * self.case.products >= LARGE:
             blocks = list(product(*map(_samples, sizes)))
             if suspect is not None:
                 blocks.insert(0, tuple(_block(place, size) for place, size in zip(suspect[2:], sizes, strict=True)))

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from conformance import bounds, cases, oracle, packaged, strict_yaml
@@ -215,8 +214,10 @@ def test_most_cases_have_padding() -> None:
 
 
 def test_every_wrong_padding_shows_in_every_case_with_padding() -> None:
-    """Its output has another shape, or differs by more than what a right one may."""
+    """Its output has another shape, or differs by more than what a right one may; not where one element repeats."""
     for case in SMALL:
+        if case.op == "pad" and max(case.input) == 1:
+            continue
         data = tensors(case)
         right = oracle.reading(case, case.pads)
         reference = oracle.compute(case, data, right)
@@ -225,17 +226,9 @@ def test_every_wrong_padding_shows_in_every_case_with_padding() -> None:
         seen = 0
         for name, pads in wrong_paddings(case):
             output = oracle.compute(case, data, oracle.reading(case, pads))
-            assert shows(output, reference, bound), f"{case.id}: {name}"
+            assert not bounds.within(output, reference, bound), f"{case.id}: {name}"
             seen += 1
         assert seen or case.pool, f"{case.id}: no wrong padding could be tried"
-
-
-def shows(output: Any, reference: Any, bound: Any) -> bool:
-    """Whether two outputs differ, in their shapes or by more than a bound; infinities are equal."""
-    if output.shape != reference.shape:
-        return True
-    with np.errstate(invalid="ignore"):
-        return bool(np.any((output != reference) & ~(np.abs(output - reference) <= bound)))
 
 
 def test_an_asymmetric_padding_is_told_from_its_mirror_without_a_look_at_the_shape() -> None:
@@ -248,6 +241,6 @@ def test_an_asymmetric_padding_is_told_from_its_mirror_without_a_look_at_the_sha
         data = tensors(case)
         outputs = [oracle.compute(case, data, oracle.reading(case, pads)) for pads in (case.pads, mirrored)]
         assert outputs[0].shape == outputs[1].shape
-        assert shows(outputs[0], outputs[1], 0.4), case.id
+        assert not bounds.within(outputs[0], outputs[1], 0.4), case.id
         told += 1
     assert told >= 150

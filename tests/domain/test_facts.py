@@ -51,6 +51,7 @@ def test_every_fact_of_a_plain_convolution() -> None:
         "half_kernel": False,
         "undilated_differs_from": ["valid", "same_lower", "symmetric", "fixed", "begin_twice"],
         "first_dilation_differs_from": ["valid", "same_lower", "symmetric", "fixed", "begin_twice"],
+        "one_more_changes": ["pads", "windows"],
         "same_leaves": 0,
         "undilated_odd": True,
         "first_dilation": 1,
@@ -61,6 +62,7 @@ def test_every_fact_of_a_plain_convolution() -> None:
         "ceil_mode": False,
         "ceil_differs": False,
         "padding_alone": False,
+        "spec": "",
         "count_include_pad": False,
         "mode": "constant",
         "mode_differs_from": ["reflect", "edge", "circular", "symmetric"],
@@ -102,7 +104,8 @@ def test_windows_in_the_padding_alone_are_told() -> None:
 
 def test_ceil_mode_may_take_a_window_away() -> None:
     pool = about((5,), (2,), ((1, 2),), op="max_pool", stride=(2,), ceil_mode=True)
-    assert pool["ceil_differs"] and not about((5,), (3,), "valid", op="max_pool", ceil_mode=True)["ceil_differs"]
+    assert pool["ceil_differs"]
+    assert not about((5,), (3,), "valid", op="max_pool", ceil_mode=True)["ceil_differs"]
 
 
 def test_pads_without_which_the_kernel_does_not_fit() -> None:
@@ -197,6 +200,24 @@ def test_the_multiplier_of_a_depthwise_convolution(channels: int, filters: int, 
     found = about((6,), (3,), channels=channels, filters=filters, groups=groups)
     assert found["multiplier"] == multiplier
     assert found["groups"] == groups
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "changes"),
+    [
+        ((6,), (3,), (1,), ["windows"]),
+        ((6,), (3,), (2,), ["pads", "windows"]),
+        ((7,), (3,), (2,), ["pads"]),
+        ((4,), (2,), (2,), ["windows"]),
+        ((7, 7), (1, 3), (2, 3), ["pads"]),
+        ((7,), (1,), (2,), []),
+    ],
+    ids=["stride-1", "even", "odd", "a-pad-that-no-window-reads", "2d", "kernel-1"],
+)
+def test_what_an_input_one_larger_changes_of_same(
+    size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], changes: list[str]
+) -> None:
+    assert about(size, kernel, stride=stride)["one_more_changes"] == changes
 
 
 def test_what_same_leaves_of_the_input() -> None:

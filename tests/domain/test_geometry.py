@@ -11,12 +11,15 @@ import pytest
 
 from conformance.domain import geometry
 from conformance.domain.geometry import (
+    SPECS,
     Axis,
     TransposedAxis,
     canonical,
     crops_by_rule,
+    outside,
     pads_by_rule,
     pads_for,
+    rounding_by,
     same_elements,
     split_crop,
 )
@@ -319,21 +322,61 @@ def test_same_gives_a_stride_of_outputs_for_each_element(rule: str) -> None:
     for size, kernel, stride, dilation in SMALL:
         ((begin, end),) = crops_by_rule(rule, (size,), (kernel,), (stride,), (dilation,))
         assert TransposedAxis(size, kernel, stride, dilation, begin, end).output == size * stride
-        assert begin >= 0
-        if end >= 0:
+        if begin + end >= 0:
+            assert min(begin, end) >= 0
             assert (end - begin if rule == "same" else begin - end) in (0, 1)
     assert crops_by_rule("valid", (5,), (3,), (2,), (1,)) == ((0, 0),)
 
 
-def test_a_crop_below_zero_adds_at_the_end() -> None:
-    assert [split_crop(total, lower=False) for total in (-2, 0, 3)] == [(0, -2), (0, 0), (1, 2)]
-    assert [split_crop(total, lower=True) for total in (-2, 0, 3)] == [(0, -2), (0, 0), (2, 1)]
+def test_a_crop_below_zero_is_put_to_the_end_by_tensorflow_and_divided_by_onnx() -> None:
+    totals = (-3, -2, -1, 0, 3)
+    assert [split_crop(total, False) for total in totals] == [(0, -3), (0, -2), (0, -1), (0, 0), (1, 2)]
+    assert [split_crop(total, False, "onnx") for total in totals] == [(-2, -1), (-1, -1), (-1, 0), (0, 0), (1, 2)]
+    assert [split_crop(total, True) for total in totals] == [(-1, -2), (-1, -1), (0, -1), (0, 0), (2, 1)]
+    wide = ((5,), (2,), (4,), (1,))
+    assert crops_by_rule("valid", *wide) == crops_by_rule("valid", *wide, "onnx") == ((0, 0),)
+    assert crops_by_rule("valid", *wide, "tensorflow") == ((0, -2),)
+    assert crops_by_rule("valid", (5,), (4,), (2,), (1,), "tensorflow") == ((0, 0),)
+    assert crops_by_rule("same", *wide, "onnx") == ((-1, -1),)
+
+
+def test_a_pools_windows_are_rounded_up_but_where_onnx_says_valid_and_kept_by_caffe_without_pads() -> None:
+    assert [rounding_by(spec, "valid", True) for spec in ("", *SPECS)] == ["ceil", "floor", "ceil", "ceil", "keep"]
+    assert [rounding_by("caffe", pads, True) for pads in ([[0, 0]], [[0, 0], [1, 1]], "same")] == [
+        "keep",
+        "ceil",
+        "ceil",
+    ]
+    assert rounding_by("onnx", [[0, 0]], True) == "ceil"
+    assert {rounding_by(spec, "valid", False) for spec in SPECS} == {"floor"}
 
 
 def test_an_outputs_crop_is_canonical_as_it_is() -> None:
     axis = TransposedAxis(4, 3, 2, 1, 1, 0)
     assert canonical((axis,)) == ((1, 0),)
     assert not same_elements((axis,), (replace(axis, begin=0, end=1),))
+
+
+@pytest.mark.parametrize(
+    ("mode", "elements"),
+    [
+        ("reflect", [2, 1, 0, 1, 2, 3, 2, 1, 0]),
+        ("edge", [0, 0, 0, 1, 2, 3, 3, 3, 3]),
+        ("circular", [2, 3, 0, 1, 2, 3, 0, 1, 2]),
+        ("symmetric", [1, 0, 0, 1, 2, 3, 3, 2, 1]),
+    ],
+)
+def test_what_lies_outside_an_input_of_four(mode: str, elements: list[int]) -> None:
+    assert [outside(mode, place, 4) for place in range(-2, 7)] == elements
+    assert Axis(4, 1, 1, 1, 2, 3, mode=mode).reads() == [[place] for place in elements]
+    assert {outside(mode, place, 1) for place in range(-3, 5)} == {0}
+
+
+def test_modes_are_the_same_geometry_where_they_read_the_same() -> None:
+    edge, symmetric = (Axis(4, 1, 1, 1, 1, 1, mode=mode) for mode in ("edge", "symmetric"))
+    assert same_elements((edge,), (symmetric,))
+    assert not same_elements((replace(edge, end=2),), (replace(symmetric, end=2),))
+    assert not same_elements((edge,), (replace(edge, mode="constant"),))
 
 
 def test_a_window_is_lonely_where_no_tap_meets_the_input() -> None:
