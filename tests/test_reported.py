@@ -26,10 +26,12 @@ def test_there_are_202_reports_each_of_them_once() -> None:
 
 def test_a_report_has_its_own_source_and_what_it_says() -> None:
     for case in CASES:
-        assert "/" in case.source and case.note, case.id
+        assert "/" in case.source, case.id
+        assert case.note, case.id
         assert case.tags[0] in CAUSES, case.id
     for report in OPEN:
-        assert set(report) == {"id", "source", "title", "open"} and all(report.values()), report
+        assert set(report) == {"id", "source", "title", "open"}, report
+        assert all(report.values()), report
 
 
 def result(runner: str, variant: str, verdict: str, *causes: str) -> dict[str, object]:
@@ -67,4 +69,4 @@ def test_the_document_is_what_the_command_prints(tmp_path: Path) -> None:
         if f"{name} {version(name)}" not in DOCUMENT:
             pytest.skip(f"the document is not about {name} {version(name)}")
     run = pipeline.run(pipeline.Options(paths=(Path(ROOT) / "cases" / "reported",), out=tmp_path)).run
-    assert DOCUMENT == "\n".join([*reported.document(run), ""])
+    assert "\n".join([*reported.document(run), ""]) == DOCUMENT
