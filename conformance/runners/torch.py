@@ -160,7 +160,7 @@ def channels_last(case: Case) -> Optional[Spelling]:
         spelling = explicit(case)
     if case.rank == 1 or spelling is None:
         return None
-    names = ["x"] if case.pool else ["x", "weight"]
+    names = ["x", "weight"] if case.op in ("conv", "conv_transpose") else ["x"]
     memory = f"torch.channels_last{'_3d' if case.rank == 3 else ''}"
     laid_out = ", ".join(f"{name}.contiguous(memory_format={memory})" for name in names)
     return Spelling(case.pads, f"(lambda {', '.join(names)}: {spelling.code})({laid_out})")
