@@ -22,7 +22,7 @@ def show(powers: Sequence[Power], skipped: Sequence[Skipped], matrix: bool, no_c
     """Print the scores, what is not told apart, and with ``matrix`` every case's answers."""
     console = Console(no_color=no_color, highlight=False)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("operator", "cases", "mistakes seen", "pairs told apart", "score", "vacuous", "redundant"):
+    for title in ("operator", "cases", "mistakes seen", "pairs told apart", "score", "vacuous", "spare"):
         table.add_column(title, justify="left" if title == "operator" else "right", no_wrap=True)
     for power in powers:
         mistakes = len(power.implementations) - 1
