@@ -412,7 +412,7 @@ def test_what_it_loads_before_it_has_work_to_do() -> None:
 
 
 def test_0_for_the_packaged_convolutions() -> None:
-    ended = conformance("audit", "-k", "sweeps/conv or sweeps/stride or seeds")
+    ended = conformance("audit", "-k", "sweeps/conv or sweeps/stride or seeds and not max-pool")
     assert ended.returncode == 0, ended.stdout
     count = sum("conv" in wrong.ops for wrong in CATALOGUE)
     pairs = count * (count + 1) // 2
