@@ -1,0 +1,324 @@
+"""What to write where: every snippet is executed, in the framework that it is for, and is the reference exactly."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conformance import oracle, targets
+from conformance.domain.case import Case
+from conformance.domain.geometry import Axis, same_elements
+from conformance.domain.tensors import Data, tensors
+from conformance.errors import InputError
+from conformance.explanation import sound
+from conformance.runners import keras, tensorflow
+from conformance.runners.contract import Weights
+from conformance.runners.onnx_models import single_node
+from conformance.runners.onnxruntime import OnnxRuntime
+from conformance.runners.tensorflow import channels_first, channels_last, filters_by_channel, filters_last
+from conformance.targets import TARGETS, Snippet, snippet
+
+SIZES = {1: (9,), 2: (7, 10), 3: (5, 6, 7)}
+Array = Any
+
+
+def made(op: str, rank: int, **fields: Any) -> Case:
+    """A case, its lists given for every axis."""
+    given = {"kernel": 3, "stride": 1, "dilation": 1, "input": SIZES[rank], "padding": "same", "channels": 4, **fields}
+    if op.endswith("_pool"):
+        given["filters"] = given["channels"]
+    for name in ("kernel", "stride", "dilation", "output_padding"):
+        if isinstance(given.get(name), int):
+            given[name] = (given[name],) * rank
+    if isinstance(given["padding"], tuple):
+        given["padding"] = given["padding"][:rank]
+    return Case(id="made", op=op, **{"filters": 4, **given})
+
+
+PADS = ((1, 1), (0, 2), (1, 0)), ((1, 1), (1, 1), (1, 1)), ((2, 1), (1, 2), (0, 1))
+UNEVEN = {"kernel": {1: (3,), 2: (3, 2), 3: (3, 2, 1)}, "stride": {1: (2,), 2: (2, 1), 3: (2, 1, 3)}}
+
+
+def spread() -> Iterator[Case]:
+    """Every operator in every rank, with every kind of padding, and everything else that each has."""
+    shapes: list[dict[str, Any]] = [
+        {},
+        {"stride": 2},
+        {"stride": 2, "kernel": 2},
+        {"stride": 3, "kernel": 2},
+        {"dilation": 2},
+        {"dilation": 2, "kernel": 2, "stride": 2},
+        {"kernel": 1, "stride": 2},
+        {"kernel": 4, "stride": 2},
+    ]
+    for rank in (1, 2, 3):
+        for op in ("conv", "conv_transpose", "max_pool", "avg_pool"):
+            extras: list[dict[str, Any]] = [{}]
+            if op == "conv":
+                extras += [{"groups": 2, "bias": True}, {"groups": 4, "filters": 8}, {"groups": 4, "bias": True}]
+            if op == "conv_transpose":
+                extras += [{"groups": 2, "bias": True}, {"output_padding": 1, "bias": True}]
+            if op == "max_pool":
+                extras += [{"ceil_mode": True}]
+            if op == "avg_pool":
+                extras += [{"count_include_pad": True}, {"ceil_mode": True}, {"ceil_mode": True, "count_include_pad": True}]
+            paddings = ["same", "same_lower", "valid", *PADS]
+            if op == "conv":
+                paddings += ["fixed", *["causal"] * (rank == 1)]
+            uneven = {name: UNEVEN[name][rank] for name in UNEVEN}
+            for shape, padding, extra in product([*shapes, uneven], paddings, extras):
+                case = made(op, rank, padding=padding, **shape, **extra)
+                if extra.get("output_padding") and (isinstance(padding, str) or min(case.stride) < 2):
+                    continue
+                if fits(case):
+                    yield case
+
+
+def fits(case: Case) -> bool:
+    """Whether there is such a case."""
+    try:
+        sound(case)
+    except InputError:
+        return False
+    return True
+
+
+CASES = list(spread())
+
+
+def reference(case: Case, data: Data) -> Array:
+    return oracle.compute(case, data, oracle.reading(case, case.pads))
+
+
+def laid_out(case: Case, data: Data, found: Snippet) -> dict[str, Array]:
+    """The arrays that a snippet names, as its framework lays them out and as the snippet says."""
+    last = found.target in ("tensorflow", "keras")
+    kernel = data.weights
+    if last and not case.pool:
+        separate = {"tensorflow": tensorflow, "keras": keras}[found.target].separate(case)
+        kernel = filters_by_channel(kernel, case.channels) if separate else filters_last(kernel)
+    values = {"x": channels_last(data.input) if last else data.input, "bias": data.bias, "b": data.bias}
+    arrays = {name: values.get(name, kernel) for name in found.shapes}
+    assert {name: array.shape for name, array in arrays.items()} == {n: shape for n, (_, shape) in found.shapes.items()}
+    return arrays
+
+
+def in_torch(found: Snippet, case: Case, data: Data) -> Array:
+    import torch
+
+    names: dict[str, Any] = {name: torch.from_numpy(array) for name, array in laid_out(case, data, found).items()}
+    exec(found.code, names)
+    if "layer" in names and not case.pool:
+        layer = names["layer"]
+        last = layer[-1] if isinstance(layer, torch.nn.Sequential) else layer
+        last.load_state_dict({name: names[name] for name in ("weight", "bias") if name in names})
+    return (names["layer"](names["x"]) if "layer" in names else names["y"]).detach().numpy()
+
+
+def in_tensorflow(found: Snippet, case: Case, data: Data) -> Array:
+    import tensorflow as tf
+
+    names: dict[str, Any] = {name: tf.constant(array) for name, array in laid_out(case, data, found).items()}
+    exec(found.code, names)
+    return channels_first(names["y"].numpy())
+
+
+def in_keras(found: Snippet, case: Case, data: Data) -> Array:
+    arrays = laid_out(case, data, found)
+    names: dict[str, Any] = {"x": arrays["x"]}
+    exec(found.code, names)
+    if not case.pool:
+        names["layer"].set_weights([arrays[name] for name in ("weight", "bias") if name in arrays])
+    return channels_first(names["layer"](arrays["x"]).numpy())
+
+
+def in_jax(found: Snippet, case: Case, data: Data) -> Array:
+    names: dict[str, Any] = dict(laid_out(case, data, found))
+    exec(found.code, names)
+    return np.asarray(names["y"])
+
+
+def in_onnx(found: Snippet, case: Case, data: Data) -> Array:
+    laid_out(case, data, found)
+    names: dict[str, Any] = {}
+    exec(found.code, names)
+    runner = OnnxRuntime()
+    runner.open()
+    return runner.convert(single_node(names["node"], case, Weights(data.weights, data.bias)))(data.input)
+
+
+def in_caffe(found: Snippet, case: Case, data: Data) -> Array:
+    laid_out(case, data, found)
+    return caffe_net(found.code, data)
+
+
+EXECUTE: dict[str, Callable[[Snippet, Case, Data], Array]] = {
+    "torch": in_torch,
+    "tensorflow": in_tensorflow,
+    "keras": in_keras,
+    "jax": in_jax,
+    "onnx": in_onnx,
+    "caffe": in_caffe,
+}
+
+
+# Caffe, by its sources' rules and nothing of ours but the arithmetic of a layer whose geometry is worked out here.
+
+
+def parsed(text: str) -> list[dict[str, Any]]:
+    """The layers of a prototxt: repeated fields as lists."""
+    tokens = re.findall(r'"[^"]*"|[\w.+-]+|[{}:]', re.sub(r"#.*", "", text))
+
+    def block(place: int) -> tuple[dict[str, Any], int]:
+        found: dict[str, Any] = {}
+        while place < len(tokens) and tokens[place] != "}":
+            name = tokens[place]
+            if tokens[place + 1] == "{":
+                value, place = block(place + 2)
+                place += 1
+            else:
+                assert tokens[place + 1] == ":", tokens[place : place + 3]
+                raw, place = tokens[place + 2], place + 3
+                value = raw.strip('"') if raw.startswith('"') else int(raw) if raw.isdigit() else raw
+            found.setdefault(name, []).append(value)
+        return found, place
+
+    layers, end = block(0)
+    assert end == len(tokens)
+    assert set(layers) == {"layer"}
+    return layers["layer"]  # type: ignore[no-any-return]
+
+
+def caffe_net(text: str, data: Data) -> Array:
+    """The blob ``y`` of a net."""
+    blobs, read = {"x": data.input}, {"y"}
+    for layer in parsed(text):
+        (bottom,) = layer["bottom"]
+        read.add(bottom)
+        tops = caffe_layer(layer, blobs[bottom], data)
+        assert len(tops) == len(layer.get("top", []))
+        blobs.update(zip(layer.get("top", []), tops, strict=True))
+    assert set(blobs) == read, "a blob that nobody takes is an output of the net"
+    return blobs["y"]
+
+
+def caffe_layer(layer: dict[str, Any], x: Array, data: Data) -> list[Array]:
+    (kind,) = layer["type"]
+    if kind == "Silence":
+        return []
+    if kind == "Slice":
+        (given,) = layer["slice_param"]
+        assert set(given) == {"axis", "slice_point"}
+        return np.split(x, given["slice_point"], given["axis"][0])
+    if kind == "Pooling":
+        return [caffe_pooling(layer["pooling_param"][0], x)]
+    (given,) = layer["convolution_param"]
+    rank = x.ndim - 2
+    allowed = {"num_output", "bias_term", "pad", "kernel_size", "stride", "dilation", "group"}
+    assert set(given) <= allowed
+
+    def sizes(name: str, default: int) -> tuple[int, ...]:
+        values = given.get(name, [default])
+        assert len(values) in (1, rank)
+        return tuple(values * rank if len(values) == 1 else values)
+
+    pads = tuple((pad, pad) for pad in sizes("pad", 0))
+    transposed = kind == "Deconvolution"
+    assert kind in ("Convolution", "Deconvolution")
+    biased = given.get("bias_term", ["true"]) == ["true"]
+    case = Case(
+        id="caffe",
+        op="conv_transpose" if transposed else "conv",
+        input=x.shape[2:],
+        kernel=sizes("kernel_size", 0),
+        stride=sizes("stride", 1),
+        dilation=sizes("dilation", 1),
+        padding=pads,
+        channels=x.shape[1],
+        filters=given["num_output"][0],
+        groups=given.get("group", [1])[0],
+        bias=biased,
+    )
+    output = reference(case, data._replace(input=x))
+    for size, pad, kernel, stride, dilation, got in zip(
+        case.input, sizes("pad", 0), case.kernel, case.stride, case.dilation, output.shape[2:], strict=True
+    ):
+        extent = dilation * (kernel - 1) + 1
+        due = stride * (size - 1) + extent - 2 * pad if transposed else (size + 2 * pad - extent) // stride + 1
+        assert got == due
+    return [output]
+
+
+def caffe_pooling(given: dict[str, Any], x: Array) -> Array:
+    """``pooling_layer.cpp``, window by window."""
+
+    def plane(name: str, default: int) -> tuple[int, int]:
+        both = [given.get(f"{name.replace('_size', '')}_{side}", given.get(name, [default]))[0] for side in "hw"]
+        return both[0], both[1]
+
+    pads, kernel, stride = plane("pad", 0), plane("kernel_size", 0), plane("stride", 1)
+    assert all(pad < size for pad, size in zip(pads, kernel, strict=True)), "CHECK_LT(pad_h_, kernel_h_)"
+    down = given["round_mode"] == ["FLOOR"]
+    counts = []
+    for size, pad, k, s in zip(x.shape[2:], pads, kernel, stride, strict=True):
+        span = size + 2 * pad - k
+        count = (span // s if down else -(-span // s)) + 1
+        if any(pads) and (count - 1) * s >= size + pad:
+            count -= 1
+        counts.append(count)
+    output = np.zeros((*x.shape[:2], *counts))
+    for i, j in np.ndindex(*counts):
+        places = []
+        area = 1
+        for at, size, pad, k, s in zip((i, j), x.shape[2:], pads, kernel, stride, strict=True):
+            start = at * s - pad
+            end = min(start + k, size + pad)
+            area *= end - start
+            places.append(slice(max(start, 0), min(end, size)))
+        window = x[:, :, places[0], places[1]].astype(float)
+        output[:, :, i, j] = window.max((2, 3)) if given["pool"] == ["MAX"] else window.sum((2, 3)) / area
+    return output
+
+
+@pytest.fixture(scope="module")
+def lattice() -> Callable[[Case], tuple[Data, Array]]:
+    """The data and the reference of a case, made once for all frameworks."""
+    made: dict[Case, tuple[Data, Array]] = {}
+
+    def give(case: Case) -> tuple[Data, Array]:
+        if case not in made:
+            data = tensors(case)
+            made[case] = data, reference(case, data)
+        return made[case]
+
+    return give
+
+
+LEAST = {"torch": 0.97, "tensorflow": 0.85, "keras": 0.6, "jax": 1.0, "onnx": 0.95, "caffe": 0.55}
+"""The share of the cases that each can write, at least."""
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_snippet_is_the_reference(name: str, rank: int, lattice: Callable[[Case], tuple[Data, Array]]) -> None:
+    cases = [case for case in CASES if case.rank == rank]
+    written = 0
+    for case in cases:
+        found = snippet(case, name)
+        if not found.code:
+            assert found.notes, case.describe()
+            assert all(found.notes), case.describe()
+            continue
+        written += 1
+        data, due = lattice(case)
+        got = EXECUTE[name](found, case, data)
+        assert got.shape == due.shape, (case.describe(), found.code)
+        assert np.array_equal(got, due), (case.describe(), found.code)
+    print(name, rank, written / len(cases))
