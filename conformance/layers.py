@@ -37,6 +37,8 @@ EXAMPLES = "Conv2D(6, 4, strides=2, padding='same') or nn.Conv2d(64, 64, 3, stri
 class Layer(NamedTuple):
     """What a text says, before an input's size is known; ``kernel`` is empty where it says none.
 
+    ``rank`` is 0 where the input's decides: then there is one number for all axes.
+
     ``channels`` is 0 where it is not said, ``output`` the output's size of a transposed convolution.
     ``input`` is the input's size where the layer says it, ``notes`` what was left out or taken for granted.
     """
@@ -67,6 +69,10 @@ class Layer(NamedTuple):
 
         Raises ``InputError`` where they do not go together.
         """
+        if not self.rank:
+            each = (_each(values, len(size)) for values in (self.kernel, self.stride, self.dilation))
+            known = dict(zip(("kernel", "stride", "dilation"), each, strict=True))
+            return self._replace(rank=len(size), **known).case(size, kernel, channels)  # type: ignore[arg-type]
         if len(size) != self.rank:
             raise InputError(f"--input {by(size)}; allowed: {self.rank} sizes for {self.name}, such as {self.example}")
         if kernel and self.kernel:
@@ -101,12 +107,12 @@ class Layer(NamedTuple):
     @property
     def example(self) -> str:
         """An input's size of this rank."""
-        return by((224, 224, 224)[: self.rank])
+        return by((224, 224, 224)[: self.rank or 2])
 
     @property
     def example_kernel(self) -> str:
         """A kernel of this rank."""
-        return by((3, 3, 3)[: self.rank])
+        return by((3, 3, 3)[: self.rank or 2])
 
     def resized(self, case: Case) -> Case:
         """The case with the output's size that the layer asks for, or Keras' and TensorFlow's own."""
@@ -341,8 +347,6 @@ class _Reading:
             found[name] = item.value
         for name in self.parameters:
             if name not in found and name not in self.defaults and name not in TENSORS and not self.is_tensor(name):
-                if name == "kernel_shape":
-                    continue
                 raise self.error(f"{name} of {self.name} is missing; allowed: {', '.join(self.parameters)}")
         return found
 
@@ -405,10 +409,10 @@ class _Reading:
             if outer != (1, 1):
                 raise self.error(f"{list(values)} over batch and channels; allowed: 1 there", self.node(*names))
             return inner
-        if len(values) not in (1, rank):
+        if rank and len(values) not in (1, rank):
             name = next((it for it in names if it in self.given), names[0])
             raise self.error(f"{name} has {len(values)} numbers; allowed: 1 or {rank}", self.node(*names))
-        return _each(values, rank)
+        return _each(values, rank or 1)
 
     def first(self) -> bool:
         """Whether channels come first."""
@@ -429,21 +433,21 @@ class _Reading:
         return "conv_transpose" if "transpose" in name else "conv"
 
     def rank(self) -> int:
-        """Number of spatial axes, of the name or of what has one number for each."""
+        """Number of spatial axes, of the name or of what has one number for each; 0 where nothing tells."""
         digit = re.search(r"([123])[dD]", self.name)
         if digit:
             return int(digit[1])
         if self.name in ("atrous_conv2d", "conv2d_fixed_padding"):
             return 2
         sizes = [self.numbers(*names) for names in (KERNELS, STRIDES, DILATIONS)]
-        pads = self.numbers("pads", least=0)
-        lengths = [len(size) for size in sizes if len(size) > 1] + ([len(pads) // 2] if pads else [])
-        rank = lengths[0] if lengths else 2
-        if self.family == "tf.nn" and rank > 3:
-            rank -= 2
-        if self.family == "onnx" and not lengths:
-            rank = len(next(filter(None, sizes), (0, 0)))
-        if not 1 <= rank <= 3:
+        pads = self.literal("padding" if self.family == "tf.nn" else "pads")
+        if self.family == "onnx":
+            lengths = [len(size) for size in sizes if size] + ([len(pads) // 2] if isinstance(pads, list) else [])
+        else:
+            lengths = [len(size) - 2 * (len(size) > 3) for size in sizes if len(size) > 1]
+            lengths += [len(pads) - 2] if isinstance(pads, (list, tuple)) else []
+        rank = lengths[0] if lengths else 0
+        if not 0 <= rank <= 3:
             raise self.error(f"{self.name} over {rank} axes; allowed: 1 to 3")
         return rank
 
@@ -454,9 +458,9 @@ class _Reading:
         kernel = self.axes(rank, kernel, *KERNELS) if kernel else ()
         stride = self.numbers(*STRIDES)
         pool = op.endswith("_pool") and self.family not in ("onnx", "tf.nn")
-        stride = self.axes(rank, stride, *STRIDES) if stride else (kernel if pool else (1,) * rank)
+        stride = self.axes(rank, stride, *STRIDES) if stride else (kernel if pool else (1,) * (rank or 1))
         dilation = self.numbers(*DILATIONS)
-        dilation = self.axes(rank, dilation, *DILATIONS) if dilation else (1,) * rank
+        dilation = self.axes(rank, dilation, *DILATIONS) if dilation else (1,) * (rank or 1)
         self.refuse()
         made = Layer(
             text=" ".join(self.text.split()),

@@ -76,8 +76,12 @@ FAMILIES: dict[str, Family] = {
         {
             "Conv{n}D": "filters, kernel_size, strides=1, padding='valid', data_format=None, dilation_rate=1, "
             f"groups=1, {KERAS_CONV}",
-            "Conv{n}DTranspose": "filters, kernel_size, strides=1, padding='valid', output_padding=None, "
-            f"data_format=None, dilation_rate=1, {KERAS_CONV}",
+            "Conv1DTranspose": "filters, kernel_size, strides=1, padding='valid', "
+            f"output_padding=None, data_format=None, dilation_rate=1, {KERAS_CONV}",
+            "Conv2DTranspose": "filters, kernel_size, strides=1, padding='valid', "
+            f"output_padding=None, data_format=None, dilation_rate=1, {KERAS_CONV}",
+            "Conv3DTranspose": "filters, kernel_size, strides=1, padding='valid', "
+            f"data_format=None, output_padding=None, dilation_rate=1, {KERAS_CONV}",
             "DepthwiseConv{n}D": "kernel_size, strides=1, padding='valid', depth_multiplier=1, data_format=None, "
             f"dilation_rate=1, {KERAS_DEPTHWISE}",
             "SeparableConv{n}D": "filters, kernel_size, strides=1, padding='valid', data_format=None, "

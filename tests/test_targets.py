@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 
-from conformance import oracle, targets
+from conformance import oracle
 from conformance.domain.case import Case
-from conformance.domain.geometry import Axis, same_elements
+from conformance.domain.geometry import same_elements
 from conformance.domain.tensors import Data, tensors
 from conformance.errors import InputError
-from conformance.explanation import sound
+from conformance.explanation import explain, sound
 from conformance.runners import keras, tensorflow
 from conformance.runners.contract import Weights
 from conformance.runners.onnx_models import single_node
 from conformance.runners.onnxruntime import OnnxRuntime
 from conformance.runners.tensorflow import channels_first, channels_last, filters_by_channel, filters_last
-from conformance.targets import TARGETS, Snippet, snippet
+from conformance.targets import TARGETS, Limit, Snippet, Variant, snippet, target
 
 SIZES = {1: (9,), 2: (7, 10), 3: (5, 6, 7)}
 Array = Any
@@ -68,7 +66,11 @@ def spread() -> Iterator[Case]:
             if op == "max_pool":
                 extras += [{"ceil_mode": True}]
             if op == "avg_pool":
-                extras += [{"count_include_pad": True}, {"ceil_mode": True}, {"ceil_mode": True, "count_include_pad": True}]
+                extras += [
+                    {"count_include_pad": True},
+                    {"ceil_mode": True},
+                    {"ceil_mode": True, "count_include_pad": True},
+                ]
             paddings = ["same", "same_lower", "valid", *PADS]
             if op == "conv":
                 paddings += ["fixed", *["causal"] * (rank == 1)]
@@ -105,7 +107,7 @@ def laid_out(case: Case, data: Data, found: Snippet) -> dict[str, Array]:
         separate = {"tensorflow": tensorflow, "keras": keras}[found.target].separate(case)
         kernel = filters_by_channel(kernel, case.channels) if separate else filters_last(kernel)
     values = {"x": channels_last(data.input) if last else data.input, "bias": data.bias, "b": data.bias}
-    arrays = {name: values.get(name, kernel) for name in found.shapes}
+    arrays: dict[str, Array] = {name: values.get(name, kernel) for name in found.shapes}
     assert {name: array.shape for name, array in arrays.items()} == {n: shape for n, (_, shape) in found.shapes.items()}
     return arrays
 
@@ -180,6 +182,7 @@ def parsed(text: str) -> list[dict[str, Any]]:
         found: dict[str, Any] = {}
         while place < len(tokens) and tokens[place] != "}":
             name = tokens[place]
+            value: Any
             if tokens[place + 1] == "{":
                 value, place = block(place + 2)
                 place += 1
@@ -301,14 +304,17 @@ def lattice() -> Callable[[Case], tuple[Data, Array]]:
     return give
 
 
-LEAST = {"torch": 0.97, "tensorflow": 0.85, "keras": 0.6, "jax": 1.0, "onnx": 0.95, "caffe": 0.55}
+EVERY_NTH = {"torch": 3, "tensorflow": 1, "keras": 5, "jax": 9, "onnx": 1, "caffe": 1}
+"""How many of the cases are executed: one of so many, where a framework takes its time to compile or to build."""
+
+SHARE = {"torch": 0.92, "tensorflow": 0.8, "keras": 0.6, "jax": 1.0, "onnx": 0.95, "caffe": 0.55}
 """The share of the cases that each can write, at least."""
 
 
-@pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize("name", TARGETS)
-def test_every_snippet_is_the_reference(name: str, rank: int, lattice: Callable[[Case], tuple[Data, Array]]) -> None:
-    cases = [case for case in CASES if case.rank == rank]
+def test_every_snippet_is_the_reference(name: str, lattice: Callable[[Case], tuple[Data, Array]]) -> None:
+    cases = CASES[:: EVERY_NTH[name]]
+    assert {(case.op, case.rank) for case in cases} == {(case.op, case.rank) for case in CASES}
     written = 0
     for case in cases:
         found = snippet(case, name)
@@ -321,4 +327,101 @@ def test_every_snippet_is_the_reference(name: str, rank: int, lattice: Callable[
         got = EXECUTE[name](found, case, data)
         assert got.shape == due.shape, (case.describe(), found.code)
         assert np.array_equal(got, due), (case.describe(), found.code)
-    print(name, rank, written / len(cases))
+    assert written / len(cases) >= SHARE[name]
+
+
+def refused(name: str, variant: Variant, limit: Limit) -> Iterator[tuple[Case, Snippet]]:
+    """The cases that only this limit keeps a variant from writing, as it would write them."""
+    for case in CASES:
+        spelling = variant.write(case)
+        if spelling is None or not same_elements(case.asked, case.axes(spelling.pads)):
+            continue
+        if limit[0](case) and sum(applies(case) for applies, _ in variant.limits) == 1:
+            target = TARGETS[name]
+            code = variant.code.format(spelling.code)
+            yield case, Snippet(name, target.title, variant.name, code, shapes=target.shapes(case))
+
+
+LIMITS = [
+    (name, variant, limit)
+    for name, target in TARGETS.items()
+    for variant in target.variants
+    for limit in variant.limits
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "limit"), LIMITS, ids=[f"{name}-{variant.name}-{why}" for name, variant, (_, why) in LIMITS]
+)
+def test_what_is_said_to_be_refused_is(
+    name: str, variant: Variant, limit: Limit, lattice: Callable[[Case], tuple[Data, Array]]
+) -> None:
+    """Or computed otherwise; a framework that has learnt it makes this test fail."""
+    cases = list(refused(name, variant, limit))
+    if (name, variant.name) != ("tensorflow", "same") or limit[0](made("max_pool", 1, dilation=2)):
+        assert cases
+    for case, found in cases[:: max(len(cases) // 12, 1)]:
+        data, due = lattice(case)
+        try:
+            got = EXECUTE[name](found, case, data)
+        except Exception as error:
+            assert not isinstance(error, (NameError, AssertionError, SyntaxError))  # noqa: PT017
+            continue
+        assert got.shape != due.shape or not np.array_equal(got, due), (case.describe(), found.code)
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "sizes"),
+    [
+        ("Conv2D(6, 3, strides=2, padding='same')", "keras", "for every size"),
+        ("Conv2D(6, 3, strides=2, padding='same')", "torch", "for even sizes"),
+        ("Conv2D(6, 3, strides=2, padding='same')", "caffe", "for even sizes"),
+        ("nn.Conv2d(8, 8, 3, 2, 1)", "keras", "for every size"),
+        ("nn.Conv2d(8, 8, 3, 2, 1)", "onnx", "for every size"),
+        ("nn.ConvTranspose2d(8, 8, 3, 2, 1, 1)", "onnx", "for every size"),
+        ("nn.ConvTranspose2d(8, 8, 3, 2, 1, 1)", "tensorflow", "for this input's size alone"),
+        ("nn.MaxPool2d(3, 2, 1, ceil_mode=True)", "torch", "for every size"),
+        ("nn.MaxPool2d(3, 2, 1, ceil_mode=True)", "tensorflow", "for even sizes"),
+        ("Conv1D(3, 3, padding='causal')", "keras", "for every size"),
+    ],
+)
+def test_a_snippet_says_for_which_sizes_it_is_right(layer: str, name: str, sizes: str) -> None:
+    found = explain(layer, (8, 8) if "1D" not in layer else 8)
+    assert snippet(found.case, name).sizes == sizes
+
+
+@pytest.mark.parametrize("name", ["torch", "keras", "jax", "onnx", "caffe"])
+def test_a_snippet_for_even_sizes_is_right_for_them_and_for_no_other(name: str) -> None:
+    """The text for 8 is the text for 10 and 12, and not for 9."""
+    text = {size: snippet(made("conv", 1, input=(size,), stride=2), name).code for size in (8, 9, 10, 12)}
+    by_rule = name in ("keras", "jax")
+    assert text[8] == text[10] == text[12]
+    assert (text[9] == text[8]) == by_rule
+
+
+def test_what_cannot_be_written_says_why() -> None:
+    assert snippet(made("conv", 2, stride=2, dilation=2), "keras").notes == (
+        "Keras' convolution layers refuse a stride together with a dilation.",
+    )
+    assert "no average pool" in snippet(made("avg_pool", 1, dilation=2), "torch").notes[0]
+    assert "two axes" in snippet(made("max_pool", 3), "caffe").notes[0]
+    assert "count their padding" in snippet(made("avg_pool", 2, padding="same", kernel=3), "caffe").notes[0]
+
+
+@pytest.mark.parametrize("name", ["pytorch", "TF", "tf.keras"])
+def test_a_target_has_more_than_one_name(name: str) -> None:
+    assert target(name) in TARGETS
+
+
+def test_an_unknown_target() -> None:
+    with pytest.raises(InputError, match="--to 'mxnet'; allowed: torch, tensorflow, keras, jax, onnx, caffe"):
+        target("mxnet")
+
+
+def test_asymmetric_pads_in_caffe_are_cut_out_of_wider_ones() -> None:
+    found = snippet(made("conv", 2, input=(8, 8), stride=2, bias=True), "caffe")
+    layers = parsed(found.code)
+    assert [layer["type"] for layer in layers] == [["Convolution"], ["Slice"], ["Slice"], ["Silence"], ["Silence"]]
+    assert layers[0]["convolution_param"][0]["pad"] == [2]
+    symmetric = parsed(snippet(made("conv", 2, padding=PADS[1], bias=True), "caffe").code)
+    assert [layer["type"] for layer in symmetric] == [["Convolution"]]
