@@ -121,7 +121,8 @@ def explain(
     size = _sizes("input", input) or read.input
     if not size:
         raise InputError(f"--input is missing; allowed: {read.rank} sizes, such as {read.example}")
-    return Explanation(sound(read.case(size, _sizes("kernel", kernel), channels)), read)
+    case = sound(read.case(size, _sizes("kernel", kernel), channels))
+    return Explanation(case, read._replace(channels=channels or read.channels))
 
 
 def sound(case: Case) -> Case:

@@ -87,7 +87,7 @@ ONNX_POOL = (
     lambda case: case.pool and any(max(pads) >= k for pads, k in zip(case.pads, case.kernel, strict=True)),
     "ONNX Runtime refuses pools with pads of the kernel's size and more.",
 )
-TENSORFLOW_LIMITS = (TENSORFLOW_POOL, TENSORFLOW_GROUPS, TENSORFLOW_DEPTHWISE)
+TENSORFLOW_CONV = (TENSORFLOW_GROUPS, TENSORFLOW_DEPTHWISE)
 
 FUNCTION = f"{torch.Torch.preamble}\n\ny = {{}}"
 MODULE = "from torch import nn\n\nlayer = {}\ny = layer(x)"
@@ -163,8 +163,8 @@ TARGETS: dict[str, Target] = {
     "tensorflow": Target(
         "TensorFlow",
         (
-            Variant("same", tensorflow.same, IN_TENSORFLOW, (TENSORFLOW_SAME_POOL, *TENSORFLOW_LIMITS)),
-            Variant("explicit", tensorflow.explicit, IN_TENSORFLOW, TENSORFLOW_LIMITS),
+            Variant("same", tensorflow.same, IN_TENSORFLOW, (TENSORFLOW_SAME_POOL, *TENSORFLOW_CONV)),
+            Variant("explicit", tensorflow.explicit, IN_TENSORFLOW, (TENSORFLOW_POOL, *TENSORFLOW_CONV)),
         ),
         lambda case: _last(case, "filters", "bias", tensorflow.separate(case)),
         _never,

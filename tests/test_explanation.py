@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ import pytest
 import conformance
 from conformance import explanation
 from conformance.agreement import spell
+from conformance.cli import commands
 from conformance.domain.case import Case
 from conformance.errors import InputError
 from conformance.explanation import Explanation
@@ -220,6 +224,7 @@ def test_tensorflow_counts_no_padding_where_a_pool_of_pytorch_does() -> None:
 def test_what_is_taken_for_granted_is_said() -> None:
     found = conformance.explain("DepthwiseConv2D(3)", (6, 6))
     assert found.notes == ("input channels are not said: 4 taken (--channels)",)
+    assert conformance.explain("DepthwiseConv2D(3)", (6, 6), channels=4).notes == ()
     assert "note: the depthwise half of it" in str(conformance.explain("SeparableConv2D(3, 3)", (6, 6)))
     assert conformance.explain("Conv2D(8, 3, input_shape=(28, 20, 3))").case.input == (28, 20)
 
@@ -309,3 +314,24 @@ print("loaded:", *sorted(set(heavy.split()) & set(sys.modules)))
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines()[-1] == "loaded:"
+
+
+BLOCK = re.compile(r"^```\n(\$ conformance explain .*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("path", ["README.md", "docs/explain.md"])
+def test_the_documents_show_what_the_command_prints(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a document leaves lines out, it says so with a line of ``…``."""
+    blocks = BLOCK.findall(Path(ROOT, path).read_text("utf-8"))
+    assert blocks
+    for block in blocks:
+        command, _, shown = block.partition("\n")
+        commands.main(shlex.split(command)[2:], standalone_mode=False)
+        printed = capsys.readouterr().out
+        place = 0
+        for part in shown.split("…\n"):
+            found = printed.find(part, place)
+            assert found >= 0, part
+            assert place or not found, part
+            place = found + len(part)
+        assert shown.endswith("…\n") or place == len(printed), command
