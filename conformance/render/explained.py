@@ -23,6 +23,9 @@ MOST = 8
 RESIDUES = 8
 """Remainders whose pads are listed."""
 
+BESIDE = ("symmetric", "same", "fixed", "same_lower", "valid")
+"""The paddings of which one is drawn beside what is asked for, those first that people take for it."""
+
 FORMATS = ("text", "json", "markdown", "svg", "html")
 
 
@@ -216,7 +219,8 @@ def svg(found: Explanation) -> str:
     from conformance.render import drawing
 
     words = drawing.CONTRIBUTIONS if found.case.transposed else drawing.WINDOWS
-    wrong = next((one for one in found.comparisons if not one.same and one.output == found.output), None)
+    wrongs = {one.rule: one for one in found.comparisons if not one.same and one.output == found.output}
+    wrong = next((wrongs[rule] for rule in BESIDE if rule in wrongs), None)
     names = found.axes()
     parts, top, widest = [], 0, 0
     for number, (name, axis) in enumerate(names):

@@ -68,7 +68,7 @@ def test_the_drawing_is_xml_and_shows_the_padding_that_gives_other_numbers() -> 
     assert root.tag == f"{SVG}svg"
     words = " ".join(text.text or "" for text in root.iter(f"{SVG}text"))
     assert "asked for: pads 0 and 1, 3 windows" in words
-    assert "same_lower: pads 1 and 0, 3 windows" in words
+    assert "symmetric: pads 1 and 1, 3 windows" in words
     assert words.count("first to differ") == 2, "axis 1 is odd: there they agree"
     assert "axis 1" in words
 
