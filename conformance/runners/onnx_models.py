@@ -7,7 +7,6 @@ A model holds one node written by a variant (``pads`` or ``auto_pad``), or what
 from __future__ import annotations
 
 import io
-import json
 import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
@@ -38,12 +37,12 @@ OP_TYPES = {"conv": "Conv", "conv_transpose": "ConvTranspose", "max_pool": "MaxP
 
 def node(case: Case, **padding: object) -> str:
     """``helper.make_node`` of the case's operator; ``padding`` is ``pads`` or ``auto_pad`` and what goes with it."""
-    inputs = ["x"] if case.pool else ["x", "w", *["b"] * case.bias]
+    inputs = '"x"' if case.pool else '"x", "w", "b"' if case.bias else '"x", "w"'
     dilated = not case.pool or max(case.dilation) > 1
     return call(
         "helper.make_node",
         f'"{OP_TYPES[case.op]}"',
-        json.dumps(inputs),
+        f"[{inputs}]",
         '["y"]',
         kernel_shape=list(case.kernel),
         strides=list(case.stride),
