@@ -203,7 +203,7 @@ def test_a_place_counts_lines_and_characters(text: str, place: str) -> None:
         ("tf.nn.conv2d_transpose(x, w, [1, 9, 9, 1], 2, 'VALID')", ((9, 9), (3,)), "output_shape 9x9 of conv2d_trans"),
         ("nn.Conv2d(1, 2, 12)", ((9, 9),), "kernel 12 with dilation 1 spans 12; allowed: up to the padded input (0"),
         ("nn.Conv2d(3, 2, 3, groups=2)", ((9, 9),), "groups 2 with 3 channels; allowed: a divisor of channels"),
-        ("nn.AvgPool2d(2, padding=2, count_include_pad=False)", ((9, 9),), "pads (2, 2) around 9; allowed: pads with which"),
+        ("nn.AvgPool2d(2, padding=2, count_include_pad=False)", ((9, 9),), "pads (2, 2) around 9; allowed: pads"),
         ("nn.ConvTranspose2d(1, 2, 3, padding=9)", ((9, 9),), "crops 9 and 9 leave -7 outputs; allowed: 1 and more"),
     ],
 )
