@@ -13,7 +13,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 from conformance.domain.case import Case
-from conformance.domain.geometry import Sizes
 from conformance.domain.records import Spelling
 from conformance.runners.contract import Runner, Weights, Write, call, number, rounds_up
 
@@ -207,19 +206,21 @@ class Converter(Runner):
     def build(self, case: Case, variant: str, weights: Weights) -> Layer:
         """The case as an ONNX model, converted."""
         name, options = self.combinations[variant]
-        spelling = self.spell(case, variant)
-        part = self.evaluate(spelling.code)
+        part = self.evaluate(self.spell(case, variant).code)
         if name.startswith("torch-export"):
             model = export(self.namespace["torch"], part, case, weights, dynamo=name.endswith("dynamo"))
         else:
-            model = single_node(part, case, weights, case.output(spelling.pads, spelling.rounding))
+            model = single_node(part, case, weights)
         self.enter("convert")
         layer = self.convert(model, **options)
         return (lambda x: layer(x.astype(array_type(case.dtype)))) if case.dtype == "bfloat16" else layer
 
 
-def single_node(part: Any, case: Case, weights: Weights, output: Sizes) -> Any:
-    """An ONNX model of one node, its weights as initialisers, with static shapes; ``output`` is spatial."""
+def single_node(part: Any, case: Case, weights: Weights) -> Any:
+    """An ONNX model of one node, its weights as initialisers, with static shapes.
+
+    Where specifications differ, ONNX's text and its shape inference do too, and none is stated.
+    """
     import numpy as np
     from onnx import helper, numpy_helper
 
@@ -235,11 +236,12 @@ def single_node(part: Any, case: Case, weights: Weights, output: Sizes) -> Any:
         initializers.append(numpy_helper.from_array(amounts, "pads"))
         if case.mode == "constant":
             initializers.append(numpy_helper.from_array(np.array(case.value, kind), "value"))
+    shape = None if case.disputed else (case.batch, case.filters, *case.output(case.pads))
     graph = helper.make_graph(
         [part],
         "case",
         [helper.make_tensor_value_info("x", element, case.input_shape)],
-        [helper.make_tensor_value_info("y", element, (case.batch, case.filters, *output))],
+        [helper.make_tensor_value_info("y", element, shape)],
         initializers,
     )
     opset, ir_version = OPSET, IR_VERSION
