@@ -137,8 +137,22 @@ def _rules(case: Case, spelling: Spelling, changed: Reading) -> Iterator[tuple[s
         wrong.append(("same-upper-for-lower", "same"))
     if any(begin != end for begin, end in pads):
         wrong.append(("symmetric-for-asymmetric", "symmetric"))
+    if spelling.converted and isinstance(case.padding, str):
+        then = replace(case, input=spelling.converted)
+        for resolved in _resolved(then, changed, case.padding):
+            yield "size-frozen", resolved
+            yield "size-frozen", _as_many(case, changed, replace(changed, pads=resolved).output_shape(then)[2:])
     for cause, rule in wrong:
         yield from ((cause, resolved) for resolved in _resolved(case, changed, rule))
+
+
+def _as_many(case: Case, changed: Reading, output: Sizes) -> Pads:
+    """The pads that a rule works out for so many windows: what is kept of a size may be their number alone."""
+    lower, pads = case.padding == "same_lower", []
+    for axis, count in zip(changed.axes(case), output, strict=True):
+        total = max((count - 1) * axis.stride + axis.extent - axis.size, 0)
+        pads.append(split_crop(total, lower))
+    return tuple(pads)
 
 
 def _slips(case: Case, pads: Pads) -> Iterator[tuple[str, Pads]]:

@@ -182,6 +182,22 @@ def test_the_wrong_pads_of_same() -> None:
     assert "pads-ignored" not in {cause for cause, _ in named_pads(conv((6,), (3,)), by_rule=True)}
 
 
+def test_a_size_that_is_frozen_is_the_one_at_conversion() -> None:
+    case = conv((6, 9), (3, 4))
+    written = replace(spelled(case, by_rule=True), converted=(7, 12))
+    found = hypotheses.paddings(case, written, oracle.reading(case, case.pads))
+    frozen = {pads for causes, pads in found if causes == ("size-frozen",)}
+    assert frozen == {((1, 1), (1, 1)), ((1, 2), (2, 3))}  # its pads, and pads for its 4 and 6 windows
+    assert "size-frozen" not in {cause for cause, _ in named_pads(case, by_rule=True)}
+
+
+def test_a_frozen_size_of_same_lower_has_its_odd_pixel_at_the_beginning() -> None:
+    case = conv((6,), (4,), padding="same_lower", stride=(3,))
+    written = replace(spelled(case, by_rule=True), converted=(7,))
+    found = hypotheses.paddings(case, written, oracle.reading(case, case.pads))
+    assert {pads for causes, pads in found if causes == ("size-frozen",)} == {((2, 1),), ((2, 2),)}
+
+
 def test_the_wrong_pads_of_same_lower() -> None:
     found = named_pads(conv((6,), (3,), padding="same_lower"), by_rule=True)
     assert ("same-upper-for-lower", ((0, 1),)) in found

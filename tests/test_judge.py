@@ -275,6 +275,19 @@ def test_the_same_output_of_a_variant_that_declares_other_pads_is_judged_anew() 
     assert veteran.judge(other, wrong).causes == ("kernel-flipped",)
 
 
+def test_pads_of_the_size_at_conversion_are_named_so_and_only_where_there_was_one() -> None:
+    case = conv((8, 11), (5, 4), stride=(2, 2), filters=2)
+    wrong = Outcome("completed", output_of(case, pads=(*case.pads_by("same")[:1], (1, 1))))
+    static = Spelling(case.pads, "f(x)", by_rule=True)
+    frozen = Outcome("completed", output_of(case, pads=replace(case, input=(9, 12)).pads_by("same")))
+    judge = Judge()
+    converted = replace(static, converted=(9, 12))
+    assert "size-frozen" not in judge.judge(Job(case, "fake", "v", static), frozen).causes
+    found = judge.judge(Job(case, "fake", "v", converted), frozen)
+    assert (found.kind, found.causes) == ("mismatch", ("size-frozen",))
+    assert "size-frozen" not in judge.judge(Job(case, "fake", "v", converted), wrong).causes
+
+
 def test_the_sample_holds_sixteen_by_sixteen_numbers_around_the_first_difference() -> None:
     case = conv((40, 50), (3, 3), filters=2)
     output = output_of(case)

@@ -46,6 +46,7 @@ FACTS = {
     "agrees_with": "the rules that read the same elements",
     "undilated_differs_from": "the rules that read other elements once dilation is taken for 1",
     "first_dilation_differs_from": "the rules that read other elements once the first axis' dilation is taken for all",
+    "one_more_changes": "what of SAME (its pads, its windows) an input changes that is one larger on every axis",
     "same_leaves": "elements at the end that SAME's windows never reach, the most on any axis",
     "undilated_odd": "whether same and same_lower read other elements once dilation is taken for 1",
     "first_dilation": "the first axis' dilation",
@@ -154,6 +155,14 @@ def _multiplier(of: CaseFacts) -> int:
     return of["filters"] // of["channels"] if depthwise else 0
 
 
+def _one_more_changes(of: CaseFacts) -> List[str]:
+    larger = tuple(size + 1 for size in of.size)
+    then = pads_by_rule("same", larger, of.kernel, of.stride, of.dilation)
+    found = [] if same_elements(of.axes(of.ruled("same", of.dilation)), of.axes(then)) else ["pads"]
+    whole = any(size % stride == 0 for size, stride in zip(of.size, of.stride))
+    return [*found, "windows"] if whole else found
+
+
 def _same_leaves(of: CaseFacts) -> int:
     same = of.axes(of.ruled("same", of.dilation))
     return max(
@@ -198,6 +207,7 @@ _FOUND: Dict[str, Callable[[CaseFacts], Any]] = {
     "agrees_with": lambda of: of.agreeing(of.dilation),
     "undilated_differs_from": lambda of: of.differing(of.ones),
     "first_dilation_differs_from": lambda of: of.differing(of.first),
+    "one_more_changes": _one_more_changes,
     "same_leaves": _same_leaves,
     "undilated_odd": _undilated_odd,
     "first_dilation": lambda of: of.dilation[0],

@@ -13,7 +13,7 @@ from math import isinf
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from conformance.domain.case import Case
-from conformance.domain.geometry import Axis, Pads, canonical, same_elements
+from conformance.domain.geometry import Axis, Pads, Sizes, canonical, same_elements
 from conformance.domain.records import Spelling
 
 if TYPE_CHECKING:
@@ -153,6 +153,11 @@ def same_by_habit(case: Case) -> bool:
     if case.padding == "causal" or not any(end or begin for begin, end in case.pads):
         return case.padding == "same"
     return case.padding == "same" or case.output(case.pads) == case.output(case.pads_by("same"))
+
+
+def another_size(case: Case) -> Sizes:
+    """A size to convert a case at: one more on every axis, for which a stride makes SAME pad otherwise."""
+    return tuple(size + 1 for size in case.input)
 
 
 def symmetric_by_habit(case: Case) -> bool:
