@@ -158,7 +158,7 @@ def test_no_two_cases_are_the_same_configuration() -> None:
         configuration = (
             case.input, case.kernel, case.stride, case.dilation, case.padding, case.batch, case.channels, case.filters,
             case.groups, case.bias, case.dtype, case.data, case.seed, case.op, case.output_padding, case.output_shape,
-            case.ceil_mode, case.count_include_pad, case.mode, case.value,
+            case.ceil_mode, case.count_include_pad, case.mode, case.value, case.spec,
         )  # fmt: skip
         assert seen.setdefault(configuration, case.id) == case.id
 

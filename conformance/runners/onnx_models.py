@@ -240,8 +240,7 @@ class Converter(Runner):
         if name.startswith("torch-export"):
             model = export(self.namespace["torch"], part, case, weights, dynamo=name.endswith("dynamo"))
         else:
-            output = case.output(spelling.pads, spelling.rounding)
-            model = single_node(part, case, weights, output, dynamic=bool(spelling.converted))
+            model = single_node(part, case, weights, dynamic=bool(spelling.converted))
         self.enter("convert")
         layer = self.convert(model, **options)
         if spelling.converted:
@@ -251,10 +250,10 @@ class Converter(Runner):
         return (lambda x: layer(x.astype(array_type(case.dtype)))) if case.dtype == "bfloat16" else layer
 
 
-def single_node(part: Any, case: Case, weights: Weights, output: Sizes, dynamic: bool = False) -> Any:
+def single_node(part: Any, case: Case, weights: Weights, dynamic: bool = False) -> Any:
     """An ONNX model of a node or a list of them, its weights as initialisers, with static shapes or ``dynamic``.
 
-    ``output`` is spatial.
+    Where specifications differ, ONNX's text and its shape inference do too, and no output shape is stated.
     """
     import numpy as np
     from onnx import helper, numpy_helper
@@ -271,14 +270,15 @@ def single_node(part: Any, case: Case, weights: Weights, output: Sizes, dynamic:
         initializers.append(numpy_helper.from_array(amounts, "pads"))
         if case.mode == "constant":
             initializers.append(numpy_helper.from_array(np.array(case.value, kind), "value"))
-    sizes: Tuple[Any, ...] = (case.input, output)
+    sizes: Tuple[Any, ...] = (case.input, case.output(case.pads))
     if dynamic:
         sizes = tuple([f"{name}{axis}" for axis in range(case.rank)] for name in ("input", "output"))
+    shape = None if case.disputed else (case.batch, case.filters, *sizes[1])
     graph = helper.make_graph(
         part if isinstance(part, list) else [part],
         "case",
         [helper.make_tensor_value_info("x", element, (case.batch, case.channels, *sizes[0]))],
-        [helper.make_tensor_value_info("y", element, (case.batch, case.filters, *sizes[1]))],
+        [helper.make_tensor_value_info("y", element, shape)],
         initializers,
     )
     opset, ir_version = OPSET, IR_VERSION

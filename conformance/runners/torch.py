@@ -157,7 +157,7 @@ def channels_last(case: Case) -> Optional[Spelling]:
     """Input and weights in channels-last memory: the operator's own ``padding`` where it takes it, else by hand."""
     spelling = symmetric(case)
     large = case.pool and any(2 * begin > kernel for (begin, _), kernel in zip(case.pads, case.kernel))
-    if spelling is None or spelling.pads != case.pads or large:
+    if spelling is None or spelling.pads != case.pads or spelling.rounding not in ("", case.rounding) or large:
         spelling = explicit(case)
     if case.rank == 1 or spelling is None:
         return None
