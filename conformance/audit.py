@@ -94,6 +94,18 @@ class Power:
         return [tuple(names) for names in found.values() if len(names) > 1]
 
     @property
+    def enough(self) -> list[str]:
+        """Few cases that tell apart all that the selection does, each the one that adds the most."""
+        upper = np.triu_indices(len(self.implementations), 1)
+        told = np.array([np.not_equal.outer(row.answers, row.answers)[upper] for row in self.rows])
+        found = []
+        while told.any():
+            best = int(told.sum(axis=1).argmax())
+            found.append(self.rows[best].case)
+            told &= ~told[best]
+        return found
+
+    @property
     def vacuous(self) -> list[str]:
         """The cases that no wrong padding can fail."""
         return [row.case for row in self.rows if row.vacuous]

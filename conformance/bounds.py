@@ -298,9 +298,10 @@ def narrow_applies(sums: Sums, exact: bool) -> bool:
 def narrow_bound(sums: Sums) -> Reference:
     """E = m·u·S + m·tiny of sums that are held in the narrow type itself, as some of TensorFlow's kernels do.
 
+    An average is rounded twice more (``summed``).
     [Jeannerod and Rump, Improved error bounds for inner products in floating-point arithmetic, 2013, in any order]
     """
-    kind, terms = sums.case.dtype, sums.case.products
+    kind, terms = sums.case.dtype, sums.case.products + 2 * sums.case.pool
     return terms * UNIT[kind] * sums.magnitude + terms * TINY[kind]
 
 
@@ -317,6 +318,7 @@ class Algorithm(NamedTuple):
     applies: Callable[[Sums, bool], bool]
     bound: Callable[[Sums], Reference]
     typical: Callable[[Sums], Reference]
+    ops: tuple[str, ...] = ("conv",)
 
 
 ALGORITHMS = {
@@ -324,7 +326,7 @@ ALGORITHMS = {
     "winograd-f4x3": Algorithm(WINOGRAD_4.applies, WINOGRAD_4.bound, WINOGRAD_4.typical),
     "fft": Algorithm(fft_applies, fft_bound, fft_typical),
     "tf32": Algorithm(tf32_applies, tf32_bound, tf32_typical),
-    "narrow-sums": Algorithm(narrow_applies, narrow_bound, narrow_typical),
+    "narrow-sums": Algorithm(narrow_applies, narrow_bound, narrow_typical, ("conv", "conv_transpose", "avg_pool")),
 }
 
 
@@ -333,13 +335,13 @@ def algorithm(sums: Sums, output: NDArray[Any], exact: bool = False) -> str:
 
     A bound decides whether one does; of several, the one whose typical error is the nearest to the error found.
     """
-    if sums.case.op != "conv" or output.shape != sums.reference.shape or (not exact and stored_lower(sums, output)):
+    if output.shape != sums.reference.shape or (not exact and stored_lower(sums, output)):
         return ""
     found = rms(output - sums.reference)
     distance = {
         name: abs(log2(found / max(rms(one.typical(sums)), 1e-300)))
         for name, one in ALGORITHMS.items()
-        if one.applies(sums, exact) and within(output, sums.reference, one.bound(sums))
+        if sums.case.op in one.ops and one.applies(sums, exact) and within(output, sums.reference, one.bound(sums))
     }
     return min(distance, key=distance.__getitem__, default="")
 

@@ -184,6 +184,16 @@ def _cropping_same(case: Case, pads: Pads) -> Pads:
     return tuple(found)
 
 
+def _positive_same(case: Case, pads: Pads) -> Pads:
+    """SAME with the total's size instead of its ``max(…, 0)``: a stride beyond the kernel pads."""
+    found = []
+    for axis, pair in zip(case.asked, pads, strict=True):
+        total = (axis.size % axis.stride or axis.stride) - axis.extent
+        half = (total // 2, total - total // 2)
+        found.append((half if case.padding == "same" else half[::-1]) if total > 0 else pair)
+    return tuple(found)
+
+
 def _of_convolution(case: Case, pads: Pads) -> Pads:
     return replace(case, op=CONV).pads_by(str(case.padding))
 
@@ -231,6 +241,11 @@ PADDINGS: dict[str, tuple[str, tuple[str, ...], Change]] = {
     "SAME of stride 1": ("pad-amount", RULED, _named(_again(stride=_ones), "same", "same_lower")),
     "a rule without the dilation": ("pad-amount", RULED, _named(_again(dilation=_ones))),
     "SAME that crops beyond the kernel": ("pad-amount", WINDOWS, _named(_cropping_same, "same", "same_lower")),
+    "SAME that pads where there is too much already": (
+        "pad-amount",
+        WINDOWS,
+        _named(_positive_same, "same", "same_lower"),
+    ),
     "SAME of a convolution": ("pad-amount", (TRANSPOSED,), _named(_of_convolution, "same", "same_lower")),
     "SAME that adds nothing": (
         "pad-amount",

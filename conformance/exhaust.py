@@ -148,13 +148,11 @@ def executions(alike: Iterable[Sequence[Case]], spell: Callable[[Case], Sequence
     """The jobs of cases, those together that one execution answers.
 
     Those are of cases that differ in their padding alone, where a variant writes it with the same
-    text, for an output of the same size. A variant that declares pads with no output at all is left out.
+    text, for an output of the same size.
     """
     for cases in alike:
         shared: dict[tuple[object, ...], list[Job]] = {}
         for job in (job for case in cases for job in spell(case)):
-            if any(axis.output < 1 for axis in job.case.axes(job.spelling.pads, job.spelling.rounding)):
-                continue
             key = (job.runner, job.variant, job.spelling.code, job.case.output(job.case.pads))
             shared.setdefault(key, []).append(job)
         yield from shared.values()

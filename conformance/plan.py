@@ -137,13 +137,17 @@ def plan(cases: Sequence[Case], selection: Selection, shuffle: int | None = None
 
 
 def spelled(case: Case, name: str, runner: Runner, variants: Iterable[str] | None = None) -> list[Job]:
-    """A case in those of some variants of a runner, or of all, that apply to it."""
+    """A case in those of some variants of a runner, or of all, that apply to it.
+
+    A variant that declares pads with no output at all is left out.
+    """
     if case.op not in runner.ops:
         return []
     return [
         Job(case, name, variant, spelling, runner.precision)
         for variant in (runner.variants if variants is None else variants)
         if (spelling := runner.variants[variant](case)) is not None
+        and all(axis.output > 0 for axis in case.axes(spelling.pads, spelling.rounding))
     ]
 
 

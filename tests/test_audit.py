@@ -336,6 +336,19 @@ def test_a_vacuous_case_is_named() -> None:
     assert any(found.rows[0].answers)
 
 
+def test_cases_that_add_nothing_are_redundant() -> None:
+    telling, twice, blind = (
+        case(),
+        case(id="small/twice"),
+        case(id="small/blind", kernel=(1,), stride=(1,), padding="valid"),
+    )
+    found = power_of([blind, telling, twice])
+    assert found.enough == ["small/a"]
+    rows = {row.case: row.answers for row in found.rows}
+    assert rows["small/a"] == rows["small/twice"]
+    assert set(power_of([telling, case(id="small/other", padding="same")]).enough) == {"small/a", "small/other"}
+
+
 def test_the_packaged_cases_tell_all_apart_and_none_is_vacuous() -> None:
     for power in audit.audit(audit.select(())):
         assert (power.unseen, power.equivalent, power.vacuous) == ((), (), []), power.op

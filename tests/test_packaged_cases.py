@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from conformance import bounds, cases, oracle, packaged, strict_yaml
 from conformance.domain.case import Case
-from conformance.domain.geometry import Pads, canonical, same_elements
+from conformance.domain.geometry import AnyAxis, Axis, Pads, canonical, same_elements
 from conformance.domain.tensors import tensors
 
 ALL = cases.load()
@@ -126,6 +127,7 @@ def test_every_kind_of_everything_is_there() -> None:
 @pytest.mark.parametrize("op", ["conv_transpose", "max_pool", "avg_pool"])
 def test_every_operator_is_there_with_all_that_it_has(op: str) -> None:
     cases_of = [case for case in SYSTEMATIC if case.op == op]
+    assert "1.0" not in {case.since for case in cases_of}
     assert {case.rank for case in cases_of} == {1, 2, 3}
     kinds = {case.padding if isinstance(case.padding, str) else "numbers" for case in cases_of}
     assert kinds >= {"valid", "same", "same_lower", "numbers"}
@@ -153,14 +155,9 @@ def test_identities_are_unique_and_short_and_say_where_the_case_is() -> None:
 
 
 def test_no_two_cases_are_the_same_configuration() -> None:
-    seen: dict[Any, str] = {}
+    seen: dict[Case, str] = {}
     for case in SYSTEMATIC:
-        configuration = (
-            case.input, case.kernel, case.stride, case.dilation, case.padding, case.batch, case.channels, case.filters,
-            case.groups, case.bias, case.dtype, case.data, case.seed, case.op, case.output_padding, case.output_shape,
-            case.ceil_mode, case.count_include_pad, case.mode, case.value, case.spec,
-        )  # fmt: skip
-        assert seen.setdefault(configuration, case.id) == case.id
+        assert seen.setdefault(replace(case, id=""), case.id) == case.id
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -173,7 +170,7 @@ def test_a_case_file_has_a_title_of_its_own_and_names_its_schema(path: Path) -> 
 
 
 def wrong_paddings(case: Case) -> Iterator[tuple[str, Pads]]:
-    """What somebody may pad with instead, where it reads other elements."""
+    """What somebody may pad with instead, where it is another function."""
     pads = case.pads
     wrong = {
         "none": tuple((0, 0) for _ in pads),
@@ -188,11 +185,28 @@ def wrong_paddings(case: Case) -> Iterator[tuple[str, Pads]]:
     asked = case.axes(pads)
     for name, other in wrong.items():
         over = case.axes(other)
-        if all(axis.output > 0 for axis in over) and not same_elements(asked, over):
+        if all(axis.output > 0 for axis in over) and not same_function(case, asked, over):
             yield name, other
 
 
+def same_function(case: Case, asked: Sequence[AnyAxis], over: Sequence[AnyAxis]) -> bool:
+    """Whether the same elements are read; of a pool, in whatever place of the window."""
+    return same_elements(asked, over) or (case.pool and [*map(read, asked)] == [*map(read, over)])
+
+
+def read(axis: AnyAxis) -> list[tuple[list[int], int]]:
+    """The elements that each window of a pool reads on an axis, and what it divides by."""
+    assert isinstance(axis, Axis)
+    taps = [range(start, start + axis.extent, axis.dilation) for start in axis.starts]
+    return [
+        ([place for place in window if 0 <= place < axis.size], divisor)
+        for window, divisor in zip(taps, axis.divisors(), strict=True)
+    ]
+
+
 PADDED = [case for case in ALL if any(amount for pair in canonical(case.axes(case.pads)) for amount in pair)]
+SMALL = [case for case in PADDED if not case.id.startswith("models/")]
+"""Those that are computed in every wrong way here; the audit does it with all."""
 
 
 def test_most_cases_have_padding() -> None:
@@ -201,27 +215,26 @@ def test_most_cases_have_padding() -> None:
 
 def test_every_wrong_padding_shows_in_every_case_with_padding() -> None:
     """Its output has another shape, or differs by more than what a right one may; not where one element repeats."""
-    for case in PADDED:
+    for case in SMALL:
         if case.op == "pad" and max(case.input) == 1:
             continue
         data = tensors(case)
         right = oracle.reading(case, case.pads)
         reference = oracle.compute(case, data, right)
         exact = case.data != "normal"
-        bound = bounds.LATTICE if exact else bounds.direct(bounds.Sums(case, data, right, reference))
+        bound = bounds.LATTICE if exact else 2 * bounds.direct(bounds.Sums(case, data, right, reference))
         seen = 0
         for name, pads in wrong_paddings(case):
             output = oracle.compute(case, data, oracle.reading(case, pads))
-            shows = output.shape != reference.shape or not bounds.within(output, reference, 2 * bound)
-            assert shows, f"{case.id}: {name}"
+            assert not bounds.within(output, reference, bound), f"{case.id}: {name}"
             seen += 1
-        assert seen, f"{case.id}: no wrong padding could be tried"
+        assert seen or case.pool, f"{case.id}: no wrong padding could be tried"
 
 
 def test_an_asymmetric_padding_is_told_from_its_mirror_without_a_look_at_the_shape() -> None:
     """The shapes agree, which is why nobody notices; the numbers must not."""
     told = 0
-    for case in PADDED:
+    for case in SMALL:
         mirrored = dict(wrong_paddings(case)).get("mirrored")
         if mirrored is None or case.output(mirrored) != case.output(case.pads):
             continue

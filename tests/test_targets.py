@@ -154,7 +154,7 @@ def in_onnx(found: Snippet, case: Case, data: Data) -> Array:
     exec(found.code, names)
     runner = OnnxRuntime()
     runner.open()
-    model = single_node(names["node"], case, Weights(data.weights, data.bias), case.output(case.pads))
+    model = single_node(names["node"], case, Weights(data.weights, data.bias))
     return runner.convert(model)(data.input)
 
 

@@ -44,6 +44,8 @@ FACTS = {
     "unequal": "the fields whose axes differ (input, kernel, stride, dilation)",
     "differs_from": "the rules that read other elements: " + ", ".join(RULES),
     "agrees_with": "the rules that read the same elements",
+    "no_output_with": "the rules that leave no output",
+    "half_kernel": "whether there is half of an odd kernel before every axis, and no stride",
     "undilated_differs_from": "the rules that read other elements once dilation is taken for 1",
     "first_dilation_differs_from": "the rules that read other elements once the first axis' dilation is taken for all",
     "one_more_changes": "what of SAME (its pads, its windows) an input changes that is one larger on every axis",
@@ -205,6 +207,12 @@ _FOUND: Dict[str, Callable[[CaseFacts], Any]] = {
     "unequal": lambda of: [name for name in AXIS_FACTS if len(set(of.case[name])) > 1],
     "differs_from": lambda of: of.differing(of.dilation),
     "agrees_with": lambda of: of.agreeing(of.dilation),
+    "no_output_with": lambda of: [
+        rule for rule in RULES if any(axis.output < 1 for axis in of.axes(of.ruled(rule, of.dilation)))
+    ],
+    "half_kernel": lambda of: all(
+        (begin, 1, 1) == (size // 2, size % 2, step) for (begin, _), size, step in zip(of.pads, of.kernel, of.stride)
+    ),
     "undilated_differs_from": lambda of: of.differing(of.ones),
     "first_dilation_differs_from": lambda of: of.differing(of.first),
     "one_more_changes": _one_more_changes,

@@ -22,7 +22,7 @@ def show(powers: Sequence[Power], skipped: Sequence[Skipped], matrix: bool, no_c
     """Print the scores, what is not told apart, and with ``matrix`` every case's answers."""
     console = Console(no_color=no_color, highlight=False)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("operator", "cases", "mistakes seen", "pairs told apart", "score", "vacuous"):
+    for title in ("operator", "cases", "mistakes seen", "pairs told apart", "score", "vacuous", "spare"):
         table.add_column(title, justify="left" if title == "operator" else "right", no_wrap=True)
     for power in powers:
         mistakes = len(power.implementations) - 1
@@ -33,9 +33,10 @@ def show(powers: Sequence[Power], skipped: Sequence[Skipped], matrix: bool, no_c
             f"{power.separated} of {power.pairs}",
             percent(power.separated, power.pairs),
             str(len(power.vacuous)),
+            f"{len(power.rows) - len(power.enough):,}",
         )
     separated, pairs = sum(power.separated for power in powers), sum(power.pairs for power in powers)
-    table.add_row("overall", "", "", f"{separated} of {pairs}", percent(separated, pairs), "", style="bold")
+    table.add_row("overall", "", "", f"{separated} of {pairs}", percent(separated, pairs), "", "", style="bold")
     console.print(table)
     for power in powers:
         _details(console, power)
@@ -100,6 +101,7 @@ def as_json(powers: Sequence[Power], skipped: Sequence[Skipped], matrix: bool) -
             ],
             "equivalent": power.equivalent,
             "vacuous": power.vacuous,
+            "enough": power.enough,
         }
         if matrix:
             found["matrix"] = {row.case: row.answers for row in power.rows}

@@ -169,7 +169,7 @@ def svg(geometry: Geometry, word: str, words: Words = WINDOWS) -> str:
     """The drawing of one axis: asked for above, ``word`` (effective, declared) below, the first difference marked."""
     asked, other, size = geometry.asked, geometry.other, geometry.size
     both = [asked] if other is None else [asked, other]
-    low = min(min(-windows.begin, *windows.starts[:1]) for windows in both)
+    low = min(min((-windows.begin, *windows.starts[:1])) for windows in both)
     high = max(max(size + windows.end, windows.read) for windows in both)
     view = View(low, high)
     first = geometry.first_difference

@@ -47,6 +47,8 @@ def test_every_fact_of_a_plain_convolution() -> None:
         "unequal": [],
         "differs_from": ["valid", "same_lower", "symmetric", "fixed", "begin_twice"],
         "agrees_with": ["same"],
+        "no_output_with": [],
+        "half_kernel": False,
         "undilated_differs_from": ["valid", "same_lower", "symmetric", "fixed", "begin_twice"],
         "first_dilation_differs_from": ["valid", "same_lower", "symmetric", "fixed", "begin_twice"],
         "one_more_changes": ["pads", "windows"],
@@ -104,6 +106,22 @@ def test_ceil_mode_may_take_a_window_away() -> None:
     pool = about((5,), (2,), ((1, 2),), op="max_pool", stride=(2,), ceil_mode=True)
     assert pool["ceil_differs"]
     assert not about((5,), (3,), "valid", op="max_pool", ceil_mode=True)["ceil_differs"]
+
+
+def test_pads_without_which_the_kernel_does_not_fit() -> None:
+    assert about((2, 9), (4, 3))["no_output_with"] == ["valid"]
+    assert about((2,), (4,), ((0, 2),))["no_output_with"] == ["valid", "begin_twice"]
+    assert about((2,), (4,), ((1, 1),))["no_output_with"] == ["valid"]
+
+
+def test_half_of_an_odd_kernel_before_every_axis() -> None:
+    assert about((7, 8), (3, 5), ((1, 0), (2, 2)))["half_kernel"]
+    for other in (
+        about((7, 8), (3, 5), ((1, 1), (1, 2))),
+        about((7, 8), (3, 4), ((1, 1), (2, 2))),
+        about((7, 8), (3, 5), ((1, 1), (2, 2)), stride=(1, 2)),
+    ):
+        assert not other["half_kernel"]
 
 
 def test_a_fact_that_there_is_not_is_not_found() -> None:
