@@ -66,7 +66,7 @@ def check(path: Path, wanted: Sequence[str], shapes: Sequence[str], external: bo
         known = [(target, entry) for target in chosen for entry in deviations(target, case, entries)]
         found[case] = Row(same[0], hazards, tuple(known))
     rows = [replace(found[layers.configuration(layer.case)], layer=layer) for layer in model.layers]
-    return Checked(model, tuple(chosen), tuple(rows))
+    return Checked(model, tuple(chosen), tuple(replace(row, hazards=()) if row.layer.apart else row for row in rows))
 
 
 def shapes_given(texts: Sequence[str]) -> dict[str, Sizes]:
@@ -112,7 +112,9 @@ class Saved:
 
 def save(model: Model, folder: Path) -> Saved:
     """Write each distinct padded layer as a case, as the suite's own loader reads it."""
-    lines, left, taken = [], [], set()
+    lines: list[str] = []
+    left: list[str] = []
+    taken: set[str] = set()
     for case, same in layers.distinct(model.layers):
         if not layers.pads_something(case):
             continue
@@ -138,7 +140,7 @@ def save(model: Model, folder: Path) -> Saved:
 
 
 def fields(case: Case) -> dict[str, Any] | InputError:
-    """A case as a file's fields; data of real values where no integers are exact. The reason where it fits in no file."""
+    """A case as a file's fields, with real values where no integers are exact; the reason where no file can hold it."""
     found: dict[str, Any] = {"op": case.op, "input": list(case.input), "kernel": list(case.kernel)}
     padding = case.padding if isinstance(case.padding, str) else [list(pair) for pair in case.padding]
     found.update(stride=list(case.stride), dilation=list(case.dilation), padding=padding, channels=case.channels)

@@ -94,10 +94,9 @@ def prepare(path: Path, target: str, shapes: Mapping[str, Sizes], external: bool
     models.need(path, "onnx", "an ONNX file", "'padding-conformance[onnx]'")
     light = onnx_file.load(path, external)
     refuse_functions(light, path)
-    if external and out.resolve().parent != path.resolve().parent:
-        if any(tensor_is_external(graph) for graph in onnx_file.walk(light.graph)):
-            allowed = "a file in the model's folder, as its external data stay where they are"
-            raise InputError(f"-o {out}; allowed: {allowed}")
+    apart = any(tensor_is_external(graph) for graph in onnx_file.walk(light.graph))
+    if apart and out.resolve().parent != path.resolve().parent:
+        raise InputError(f"-o {out}; allowed: a file in the model's folder, as its external data stay where they are")
     goal = targets.select([target])[0] if target else None
     found = onnx_file.find(light, path, shapes)
     edits = [rewrite.edit(one, goal, path) for one in found]

@@ -102,9 +102,9 @@ def refuse_code(config: Any, place: str) -> None:
         own = not isinstance(module, str) or module == "keras" or module.startswith("keras.")
         if kind in ("__lambda__", "Lambda") or (kind == "function" and not own):
             raise InputError(f"layer {name!r} holds code; allowed: layers of Keras alone", place)
-        custom = isinstance(registered, str) and ">" in registered
+        custom = registered if isinstance(registered, str) and ">" in registered else ""
         if isinstance(kind, str) and not kind.startswith("__") and (not own or custom):
-            shown = registered if custom else f"{module}.{kind}"
+            shown = custom or f"{module}.{kind}"
             raise InputError(f"layer {name!r} is of a class of its own, {shown[:80]!r}; allowed: Keras' own", place)
         waiting += [(item, name) for item in value.values()]
 
@@ -132,7 +132,8 @@ class _Reader:
         shape = shape or (as_shape(config.get("build_input_shape")) if sequential else None)
         last = ""
         for layer in self.dicts(config.get("layers")):
-            inner = layer.get("config") if isinstance(layer.get("config"), dict) else {}
+            given = layer.get("config")
+            inner: dict[str, Any] = given if isinstance(given, dict) else {}
             name = str(inner.get("name") or layer.get("name") or layer.get("class_name"))
             called, source = (shape, last) if sequential else self.call(layer)
             built = layer.get("build_config")
@@ -180,9 +181,8 @@ class _Reader:
             self.pads_of[name] = pads
             return padded(shape, pads, self.first(config))
         if kind not in (*CONVOLUTION, *DEPTHWISE, *TRANSPOSED, *POOL):
-            if kind.startswith(("Conv", "SeparableConv", "DepthwiseConv")) or "Pooling" in kind.removeprefix("Global"):
-                if not kind.startswith("Global"):
-                    self.unread.append(f"{kind} {name}: no case has this layer")
+            if kind.startswith(("Conv", "SeparableConv", "DepthwiseConv", "AdaptiveAverage", "AdaptiveMax")):
+                self.unread.append(f"{kind} {name}: no case has this layer")
             return shape if kind in SAME_SHAPE else None
         case = self.case(kind, config, name, shape)
         made = Layer(name, kind, case)
@@ -191,7 +191,7 @@ class _Reader:
             both = layers.after_pad(case, pads, 0) if len(pads) == case.rank else None
             if both:
                 joined = f"{source} + {name}"
-                made = Layer(joined, f"ZeroPadding{case.rank}D + {kind}", replace(both, id=joined))
+                made = Layer(joined, f"ZeroPadding{case.rank}D + {kind}", replace(both, id=joined), apart=True)
         self.found.append(made)
         output, filters = case.output(case.pads), case.filters
         if kind in SEPARABLE:

@@ -23,11 +23,16 @@ RANKS = (1, 2, 3)
 
 @dataclass(frozen=True)
 class Layer:
-    """A padded operator: its name in the model, what the format calls it, and what it computes, as a case."""
+    """A padded operator: its name in the model, what the format calls it, and what it computes, as a case.
+
+    ``apart`` tells that an operator of its own pads in front of it. That goes over to any target as
+    it stands, and so no habit parts from it.
+    """
 
     name: str
     operator: str
     case: Case
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,8 @@ def checked(case: Case, place: str) -> Case:
     for number, axis in enumerate(case.asked):
         if axis.output < 1:
             raise InputError(
-                f"a kernel that spans {axis.extent} does not fit axis {number} ({axis.begin} + {axis.size} + {axis.end})",
+                f"a kernel that spans {axis.extent} on axis {number}; "
+                f"allowed: up to the padded input ({axis.begin} + {axis.size} + {axis.end})",
                 place,
             )
         size(axis.output, "output", place)

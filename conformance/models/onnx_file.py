@@ -48,7 +48,7 @@ OWN_DOMAINS = ("", "ai.onnx")
 
 @dataclass(frozen=True)
 class Found:
-    """A padded operator: its layer, its own case without a ``Pad`` before it, its node, and its input's element type."""
+    """A padded operator: its layer, its case without a ``Pad`` before it, its node, and its input's element type."""
 
     layer: Layer
     own: Case
@@ -472,7 +472,7 @@ def _with_pad(node: Any, layer: Layer, scope: Scope) -> Layer:
     if case is None:
         return layer
     name = f"{name_of(pad)} + {layer.name}"
-    return Layer(name, f"Pad + {layer.operator}", replace(case, id=name))
+    return Layer(name, f"Pad + {layer.operator}", replace(case, id=name), apart=True)
 
 
 def _pad(pad: Any, rank: int, scope: Scope) -> tuple[Pads, float] | None:

@@ -41,7 +41,7 @@ class Edit:
         named = f"auto_pad {rule}" if rule not in ("", "NOTSET") else "pads"
         if not self.around:
             return f"{named} → pads {list(flat(self.pads))}"
-        kind = f"{node.op_type} without" if self.around else node.op_type
+        kind = f"{node.op_type} without pads"
         where = f"Pad {list(flat(self.around))}" + (" of the lowest value" if self.lowest else "")
         return f"{named} → {kind} + {where}" if node.op_type == "ConvTranspose" else f"{named} → {where} + {kind}"
 
@@ -164,7 +164,7 @@ def _write(node: Any, change: Edit) -> None:
 
 
 def _pad(node: Any, change: Edit, opset: int, taken: set[str], behind: bool) -> list[Any]:
-    """The ``Pad`` beside a node, with its constants, whose pads are an input since opset 11; the node is joined to it."""
+    """The ``Pad`` beside a node, joined to it, with its constants: its pads are an input since opset 11."""
     from onnx import TensorProto, helper
 
     def name(text: str) -> str:

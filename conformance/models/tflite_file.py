@@ -207,5 +207,5 @@ class _Reader:
         both = layers.after_pad(case, before[1], before[2]) if before else None
         if before and both:
             joined = f"{before[0]} + {called}"
-            made = Layer(joined, f"PAD + {name}", replace(both, id=joined))
+            made = Layer(joined, f"PAD + {name}", replace(both, id=joined), apart=True)
         self.found.append(made)

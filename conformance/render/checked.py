@@ -19,6 +19,11 @@ FIELDS = (
 )  # fmt: skip
 """What the JSON has of a layer's case."""
 
+FIELDS = (
+    "op", "input", "kernel", "stride", "dilation", "padding", "pads", "channels", "filters", "groups", "dtype",
+)  # fmt: skip
+"""What the JSON has of a layer's case."""
+
 
 def text(checked: Checked) -> str:
     """A line a layer, one more for each habit that parts from it, and what the whole comes to."""
@@ -124,19 +129,6 @@ def as_json(checked: Checked) -> str:
 def layer_record(row: Row) -> dict[str, Any]:
     """A layer, its geometry, and where habits part from it."""
     case = row.layer.case
-    fields = (
-        "op",
-        "input",
-        "kernel",
-        "stride",
-        "dilation",
-        "padding",
-        "pads",
-        "channels",
-        "filters",
-        "groups",
-        "dtype",
-    )
     return {
         "name": row.layer.name,
         "operator": row.layer.operator,
@@ -191,7 +183,7 @@ def html(checked: Checked) -> str:
 
 
 def drawings(row: Row) -> Sequence[str]:
-    """The first axis on which the first habit parts; none of a transposed convolution or where the end is rounded up."""
+    """The first axis on which the first habit parts; none of a transposed convolution, or with ``ceil_mode``."""
     from conformance.render import drawing
 
     case = row.layer.case
