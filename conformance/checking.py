@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from conformance import cases as case_files
 from conformance import expectations, models, plan, runners
 from conformance.domain.case import Case
 from conformance.domain.facts import facts
@@ -24,12 +23,10 @@ from conformance.journal import case_record
 from conformance.models import layers, targets
 from conformance.models.layers import Layer, Model
 from conformance.models.targets import Hazard, Target
+from conformance.runners.contract import Runner
 
 DIGITS = 12
 """Digits of a size on the command line."""
-
-LOOKED_UP = 2**16
-"""The largest input for which a target's known deviations are looked up: some are found window by window."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +57,11 @@ def check(path: Path, wanted: Sequence[str], shapes: Sequence[str], external: bo
     chosen = targets.select(wanted)
     model = models.read(path, shapes_given(shapes), external)
     entries = expectations.load()
+    known_of = {target: About.of(target, entries[target.runner]) for target in chosen if target.runner in entries}
     found: dict[Case, Row] = {}
     for case, same in layers.distinct(model.layers):
         hazards = tuple(one for target in chosen if (one := targets.hazard(target, case)))
-        known = [(target, entry) for target in chosen for entry in deviations(target, case, entries)]
+        known = [(target, entry) for target, about in known_of.items() for entry in deviations(target, case, about)]
         found[case] = Row(same[0], hazards, tuple(known))
     rows = [replace(found[layers.configuration(layer.case)], layer=layer) for layer in model.layers]
     return Checked(model, tuple(chosen), tuple(replace(row, hazards=()) if row.layer.apart else row for row in rows))
@@ -81,24 +79,31 @@ def shapes_given(texts: Sequence[str]) -> dict[str, Sizes]:
     return found
 
 
-def deviations(target: Target, case: Case, entries: Mapping[str, Expectations]) -> list[Known]:
+@dataclass(frozen=True)
+class About:
+    """A target's runner, what is expected of it, and the header that a run here would have."""
+
+    runner: Runner
+    expected: Expectations
+    header: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, target: Target, expected: Expectations) -> About:
+        """What there is to know about a target that has a runner."""
+        runner = runners.load(target.runner)
+        packages = {"runners": {target.runner: {"packages": plan.installed(runner)}}}
+        return cls(runner, expected, {**packages, "platform": f"{sys.platform}-{platform.machine().lower()}"})
+
+
+def deviations(target: Target, case: Case, about: About) -> list[Known]:
     """What expectations know of the target where it is written right, in the versions that are installed."""
-    if not target.runner or max(case.input) > LOOKED_UP or not layers.pads_something(case):
+    if not targets.listable(case) or not layers.pads_something(case):
         return []
-    runner = runners.load(target.runner)
-    variant = (
-        "auto_pad" if target.name == "onnx" and runner.variants["auto_pad"](case) else targets.variant(target, case)
-    )
-    expected = entries.get(target.runner)
-    if not variant or expected is None:
-        return []
-    header = {
-        "runners": {target.runner: {"packages": plan.installed(runner)}},
-        "platform": f"{sys.platform}-{platform.machine().lower()}",
-    }
+    by_rule = target.name == "onnx" and about.runner.variants["auto_pad"](case) is not None
+    variant = "auto_pad" if by_rule else targets.variant(target, case)
     result = {"runner": target.runner, "variant": variant}
-    about = job_facts(facts(case_record(case)), result, header)
-    return [entry for entry in expected.known if entry.reaches(about)]
+    job = job_facts(facts(case_record(case)), result, about.header)
+    return [entry for entry in about.expected.known if entry.reaches(job)] if variant else []
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,8 @@ class Saved:
 
 def save(model: Model, folder: Path) -> Saved:
     """Write each distinct padded layer as a case, as the suite's own loader reads it."""
+    from conformance import cases as case_files
+
     lines: list[str] = []
     left: list[str] = []
     taken: set[str] = set()
@@ -141,6 +148,8 @@ def save(model: Model, folder: Path) -> Saved:
 
 def fields(case: Case) -> dict[str, Any] | InputError:
     """A case as a file's fields, with real values where no integers are exact; the reason where no file can hold it."""
+    from conformance import cases as case_files
+
     found: dict[str, Any] = {"op": case.op, "input": list(case.input), "kernel": list(case.kernel)}
     padding = case.padding if isinstance(case.padding, str) else [list(pair) for pair in case.padding]
     found.update(stride=list(case.stride), dilation=list(case.dilation), padding=padding, channels=case.channels)
@@ -154,8 +163,8 @@ def fields(case: Case) -> dict[str, Any] | InputError:
             found[name] = True
     if case.dtype != "float32":
         found["dtype"] = case.dtype
-    reason = InputError("")
-    for data in ({}, {"data": "normal"}):
+    reason = InputError(f"sizes {case.input}; allowed: up to {targets.LISTED} taps along an axis")
+    for data in ({}, {"data": "normal"}) if targets.listable(case) else ():
         try:
             case_files.from_fields({**found, **data})
         except InputError as error:

@@ -92,10 +92,10 @@ def load(path: Path, external: bool) -> Any:
         graphs = [model.graph, *(inner for function in model.functions for inner in inner_graphs(function.node))]
         for graph in graphs:
             for each in walk(graph):
-                _hold(each, path, external)
+                _hold(each, path, place, external)
         for function in model.functions:
             for tensor in tensors(function.node):
-                _hold_tensor(tensor, path, external)
+                _hold_tensor(tensor, path, place, external)
     return model
 
 
@@ -147,31 +147,31 @@ def tensors(nodes: Sequence[Any]) -> Iterator[Any]:
                 raise ValueError(f"a sparse tensor in {node.op_type} {node.name!r}; allowed: dense tensors")
 
 
-def _hold(graph: Any, path: Path, external: bool) -> None:
+def _hold(graph: Any, path: Path, place: str, external: bool) -> None:
     """Hold a graph's tensors and types against what is read, and drop the values of large tensors."""
     if graph.sparse_initializer:
         name = graph.sparse_initializer[0].values.name
-        raise InputError(f"a sparse tensor, {name!r}; allowed: dense tensors", shown_path(path))
+        raise InputError(f"a sparse tensor, {name!r}; allowed: dense tensors", place)
     for tensor in (*graph.initializer, *tensors(graph.node)):
-        _hold_tensor(tensor, path, external)
+        _hold_tensor(tensor, path, place, external)
     for value in (*graph.input, *graph.output, *graph.value_info):
         for dim in value.type.tensor_type.shape.dim:
-            layers.size(dim.dim_value, f"a dimension of {value.name!r}", shown_path(path), 0)
+            layers.size(dim.dim_value, f"a dimension of {value.name!r}", place, 0)
 
 
-def _hold_tensor(tensor: Any, path: Path, external: bool) -> None:
+def _hold_tensor(tensor: Any, path: Path, place: str, external: bool) -> None:
     for dim in tensor.dims:
-        layers.size(dim, f"a dimension of {tensor.name!r}", shown_path(path), 0)
+        layers.size(dim, f"a dimension of {tensor.name!r}", place, 0)
     if tensor.data_location == tensor.EXTERNAL:
-        _hold_external(tensor, path, external)
+        _hold_external(tensor, path, place, external)
     if prod(tensor.dims) > SMALL:
         for name in ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data"):
             tensor.ClearField(name)
 
 
-def _hold_external(tensor: Any, path: Path, allowed: bool) -> None:
+def _hold_external(tensor: Any, path: Path, place: str, allowed: bool) -> None:
     """External data lie below the model's folder, once they are allowed; they are not opened."""
-    place, what = shown_path(path), f"external data of {tensor.name!r}"
+    what = f"external data of {tensor.name!r}"
     if not allowed:
         raise InputError(f"{what}; allowed: with --allow-external-data, below the model's folder", place)
     location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
@@ -203,7 +203,8 @@ def find(model: Any, path: Path, shapes: Mapping[str, Sizes]) -> list[Found]:
     """The padded operators of a loaded model, in its order, those inside ``If`` and ``Loop`` too."""
     inferred = infer(model, path, shapes)
     found: list[Found] = []
-    _collect(model.graph, inferred.graph, Scope(path, opset(model), model.graph), "", found)
+    scope = Scope(path, shown_path(path), opset(model), model.graph)
+    _collect(model.graph, inferred.graph, scope, "", found)
     return found
 
 
@@ -270,6 +271,7 @@ class Scope:
     """What is known where a node stands: the shapes and constants of its graph and of those around it."""
 
     path: Path
+    place: str
     opset: int
     main: Any
     shapes: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
@@ -345,7 +347,7 @@ def attributes(node: Any, place: str) -> dict[str, Any]:
 
 def _case(node: Any, name: str, scope: Scope) -> Case:
     """What a node computes, as a case."""
-    place = f"{shown_path(scope.path)}: {name}"
+    place = f"{scope.place}: {name}"
     op, asked = OPS[node.op_type], attributes(node, place)
     shape = _shape(node.input[0] if node.input else "", scope, place)
     rank = len(shape) - 2
@@ -479,7 +481,7 @@ def _pad(pad: Any, rank: int, scope: Scope) -> tuple[Pads, float] | None:
     """The spatial pads of a constant ``Pad`` and its value; None where they are no constants, or touch other axes."""
     from onnx.numpy_helper import to_array
 
-    asked = attributes(pad, shown_path(scope.path))
+    asked = attributes(pad, scope.place)
 
     def given(position: int, name: str, default: Any) -> Any:
         if scope.opset < 11:

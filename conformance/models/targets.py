@@ -11,6 +11,10 @@ from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes
 from conformance.errors import InputError
 
 
+LISTED = 2**20
+"""Taps of all windows along an axis, at most, that are gone through one by one."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A framework: the rule that its users write by habit, how they write it, and the runner that spells it right.
@@ -129,8 +133,15 @@ def same(a: AnyAxis, b: AnyAxis) -> bool:
     return counts[0] == counts[1]
 
 
+def listable(case: Case) -> bool:
+    """Whether a case's windows are few enough to go through one by one."""
+    return all(axis.output * axis.kernel <= LISTED and axis.size <= LISTED for axis in case.asked)
+
+
 def variant(target: Target, case: Case) -> str:
     """The first variant of the target's runner that says the case; empty where there is none."""
+    if not listable(case):
+        return ""
     for name, write in (runners.load(target.runner).variants if target.runner else {}).items():
         spelled = write(case)
         if spelled is not None and alike(case, replace(case, padding=spelled.pads, output_padding=(), output_shape=())):

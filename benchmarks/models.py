@@ -1,0 +1,195 @@
+"""``python -m benchmarks.models [FOLDER]``: real models checked, fixed and run before and after; prints docs/models.md.
+
+The light models and the node tests come with the ``onnx`` package; FOLDER keeps the exports of
+``keras.applications`` from one run to the next (``benchmarks.keras_export`` makes them).
+Exit status 1 where outputs differ that should not.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from benchmarks.measure import once
+from conformance import checking, pipeline
+from conformance.errors import InputError
+from conformance.runners.onnx_node_tests import OPS, node_tests
+
+LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+KERAS = ("ResNet50", "MobileNetV2", "EfficientNetB0", "InceptionV3")
+TARGETS = ("", "keras", "torch")
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """What ``fix`` made of a model, and whether it still computes the same."""
+
+    rewritten: int
+    proved: int
+    verdict: str
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(sys.argv[1]) if sys.argv[1:] else Path(name)
+        models = [*sorted(LIGHT.glob("light_*.onnx")), *exports(folder)]
+        rows = [row for path in models for row in table_row(path, Path(name))]
+        tests = Counter(node_test_rows(Path(name)))
+    print(PAGE.format(onnx=onnx.__version__, onnxruntime=onnxruntime.__version__), end="")
+    print("| model | padded operators | part from Keras | part from PyTorch | with `auto_pad` ", end="")
+    print("| `fix` | `fix --for keras` | `fix --for torch` |\n| --- | ---: | ---: | ---: | ---: | --- | --- | --- |")
+    print("\n".join(rows))
+    print(NODE_TESTS, end="")
+    print(
+        "| operator | `auto_pad` | tests | check and fix | whole test, before and after |\n| --- | --- | ---: | --- | --- |"
+    )
+    for (operator, rule, done, verdict), count in sorted(tests.items()):
+        print(f"| {operator} | {rule} | {count} | {done} | {verdict} |")
+    return int(any("DIFFER" in line for line in (*rows, *(key[3] for key in tests))))
+
+
+PAGE = """# Real models
+
+What `conformance check` and `conformance fix` make of models that people use, printed by `nox -s models`
+(`python -m benchmarks.models`; onnx {onnx}, ONNX Runtime {onnxruntime}). The light models are in the `onnx` package, their
+weights are constants; those of `keras.applications` have random weights and come through Keras' own export, which writes
+most of SAME as numbers and the rest as `auto_pad`.
+
+A cell of `fix` says how many nodes were rewritten (every one of them proved by itself), and what ONNX Runtime computes
+of the whole model before and after, from one input: equal to the bit, or the largest difference relative to the largest
+output, where the runtime orders the sums of a fused or split operator otherwise.
+
+"""
+
+NODE_TESTS = """
+## ONNX's node tests
+
+All of ONNX's own tests of the four operators, each a model of one node: checked, fixed, and run before and after on the
+test's own input.
+
+"""
+
+
+def exports(folder: Path) -> Iterator[Path]:
+    """The models of ``keras.applications`` as ONNX, exported where they are not there yet."""
+    for name in KERAS:
+        path = folder / f"{name}.onnx"
+        if not path.is_file():
+            once(["-m", "benchmarks.keras_export", name, str(path)], {})
+        yield path
+
+
+def table_row(path: Path, folder: Path) -> Iterator[str]:
+    """A model's row."""
+    found = checking.check(path, ("keras", "torch"), (), False)
+    parted = [sum(any(h.target.name == name for h in row.hazards) for row in found.rows) for name in ("keras", "torch")]
+    cells = [spell(fixed(path, target, folder)) for target in TARGETS]
+    named = sum(auto_padded(node) for node in onnx.load(path).graph.node)
+    name = path.stem.removeprefix("light_") + ("" if path.parent == LIGHT else " (keras.applications)")
+    yield f"| {name} | {len(found.rows)} | {parted[0]} | {parted[1]} | {named} | {' | '.join(cells)} |"
+
+
+def auto_padded(node: Any) -> bool:
+    """Whether a node carries ``auto_pad``."""
+    return any(a.name == "auto_pad" and a.s not in (b"", b"NOTSET") for a in node.attribute)
+
+
+def fixed(path: Path, target: str, folder: Path) -> Fixed | str:
+    """A model before and after ``fix``; why not, where it cannot be."""
+    out = folder / f"fixed-{path.name}"
+    try:
+        planned, proofs = pipeline.fix(path, out, target, {}, external=False)
+    except InputError as error:
+        return str(error).rpartition(": ")[2].partition(";")[0]
+    if not all(proof.holds for proof in proofs):
+        return Fixed(len(proofs), sum(proof.holds for proof in proofs), "nothing written: DIFFER")
+    feed = inputs(path)
+    return Fixed(len(planned.changes), len(proofs), compare(run(path, feed), run(out, feed)))
+
+
+def inputs(path: Path) -> dict[str, Any]:
+    """One input of normal numbers, the same every time."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    numbers = np.random.default_rng(0)
+    sizes = {each.name: [part if isinstance(part, int) else 1 for part in each.shape] for each in session.get_inputs()}
+    return {name: numbers.standard_normal(size).astype("float32") for name, size in sizes.items()}
+
+
+def run(path: Path, feed: dict[str, Any]) -> list[Any]:
+    """Every output of a model, with the runtime's own optimisations left off."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    outputs: list[Any] = session.run(None, feed)
+    return outputs
+
+
+def compare(before: list[Any], after: list[Any]) -> str:
+    """Whether two lists of outputs are equal, and by how much they differ."""
+    if all(np.array_equal(one, other, equal_nan=True) for one, other in zip(before, after, strict=True)):
+        return "equal"
+    if any(one.shape != other.shape for one, other in zip(before, after, strict=True)):
+        return "shapes DIFFER"
+    largest = max(
+        float(np.abs(one.astype("f8") - other).max() / max(np.abs(one).max(), 1e-30))
+        for one, other in zip(before, after, strict=True)
+    )
+    return f"DIFFER by {largest:.0e}" if largest > 1e-5 else f"within {largest:.0e}"
+
+
+def spell(found: Fixed | str) -> str:
+    """A cell."""
+    if isinstance(found, str):
+        return f"refused: {found}"
+    return "none to rewrite" if not found.rewritten else f"{found.rewritten} rewritten and proved; {found.verdict}"
+
+
+def node_test_rows(folder: Path) -> Iterator[tuple[str, str, str, str]]:
+    """Operator, auto_pad, what became of it, and how the outputs compare, of each of ONNX's node tests."""
+    from onnx.backend.test.case.node import _NodeTestCases
+
+    list(node_tests())
+    path, out = folder / "node.onnx", folder / "node-fixed.onnx"
+    for test in _NodeTestCases:
+        nodes = test.model.graph.node
+        if len(nodes) != 1 or nodes[0].op_type not in OPS:
+            continue
+        named = next((a.s.decode() for a in nodes[0].attribute if a.name == "auto_pad"), "") or "–"
+        onnx.save(test.model, path)
+        given, expected = test.data_sets[0]
+        feed = {value.name: array for value, array in zip(test.model.graph.input, given, strict=True)}
+        started = time.perf_counter()
+        try:
+            checking.check(path, (), (), False)
+            planned, proofs = pipeline.fix(path, out, "", {}, external=False)
+        except InputError as error:
+            yield nodes[0].op_type, named, f"refused: {str(error).rpartition(': ')[2]}", "–"
+            continue
+        finally:
+            print(f"{test.name} {time.perf_counter() - started:.1f} s", file=sys.stderr)
+        done = (
+            "rewritten and proved" if planned.changes and all(proof.holds for proof in proofs) else "nothing to rewrite"
+        )
+        try:
+            before = run(path, feed)
+        except Exception as error:
+            after_alone = compare(expected, run(out, feed)) if planned.changes else "–"
+            verdict = f"ONNX Runtime refuses it before ({type(error).__name__}); after against the test: {after_alone}"
+            yield nodes[0].op_type, named, done, verdict
+            continue
+        yield nodes[0].op_type, named, done, compare(before, run(out, feed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
