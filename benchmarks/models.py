@@ -50,9 +50,8 @@ def main() -> int:
     print("| `fix` | `fix --for keras` | `fix --for torch` |\n| --- | ---: | ---: | ---: | ---: | --- | --- | --- |")
     print("\n".join(rows))
     print(NODE_TESTS, end="")
-    print(
-        "| operator | `auto_pad` | tests | check and fix | whole test, before and after |\n| --- | --- | ---: | --- | --- |"
-    )
+    print("| operator | `auto_pad` | tests | check and fix | whole test, before and after |")
+    print("| --- | --- | ---: | --- | --- |")
     for (operator, rule, done, verdict), count in sorted(tests.items()):
         print(f"| {operator} | {rule} | {count} | {done} | {verdict} |")
     return int(any("DIFFER" in line for line in (*rows, *(key[3] for key in tests))))
@@ -61,9 +60,8 @@ def main() -> int:
 PAGE = """# Real models
 
 What `conformance check` and `conformance fix` make of models that people use, printed by `nox -s models`
-(`python -m benchmarks.models`; onnx {onnx}, ONNX Runtime {onnxruntime}). The light models are in the `onnx` package, their
-weights are constants; those of `keras.applications` have random weights and come through Keras' own export, which writes
-most of SAME as numbers and the rest as `auto_pad`.
+(`python -m benchmarks.models`; onnx {onnx}, ONNX Runtime {onnxruntime}). The light models are in the `onnx` package,
+their weights are constants; those of `keras.applications` have random weights and come through Keras' own export.
 
 A cell of `fix` says how many nodes were rewritten (every one of them proved by itself), and what ONNX Runtime computes
 of the whole model before and after, from one input: equal to the bit, or the largest difference relative to the largest

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.static``: whole processes of ``check`` and ``fix`` on the light ResNet-50, against their goals."""
+"""``python -m benchmarks.static``: processes of ``check`` and ``fix`` on the light ResNet-50, against their goals."""
 
 from __future__ import annotations
 

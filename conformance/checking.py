@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -199,4 +200,5 @@ def place(path: Path, data: bytes) -> None:
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", str(path)) from None
     finally:
-        side.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            side.unlink()

@@ -10,7 +10,6 @@ from conformance.domain.case import Case
 from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes
 from conformance.errors import InputError
 
-
 LISTED = 2**20
 """Taps of all windows along an axis, at most, that are gone through one by one."""
 
