@@ -110,7 +110,8 @@ def prepare(path: Path, target: str, shapes: Mapping[str, Sizes], external: bool
     for (one, change), (before, after) in zip(edited, nodes, strict=True):
         small = proof_case(one.own)
         parts = {
-            name: little(some, before[0], small, opset) for name, some in zip(VARIANTS, (before, after), strict=True)
+            name: rewrite.little(some, before[0], small, opset)
+            for name, some in zip(VARIANTS, (before, after), strict=True)
         }
         changes.append(Change(one.layer, change.describe(before[0]), small, parts))
     return Plan(path, whole, len(found), tuple(changes), shapes)
@@ -166,32 +167,6 @@ def _elements(case: Case) -> int:
     for size in case.input:
         count *= size
     return count
-
-
-def little(nodes: Sequence[Any], original: Any, case: Case, opset: int) -> bytes:
-    """Nodes as a model from ``x`` to ``y``, with the proof's number of groups, without weights and sizes."""
-    from onnx import helper
-
-    first = original.input[0] if original.input else ""
-    names = {name: new for name, new in zip(original.input, ("x", "w", "b"), strict=False) if name}
-    names[first], names[original.output[0]] = "x", "y"
-    copies = []
-    for number, node in enumerate(nodes):
-        copy = type(node)()
-        copy.CopyFrom(node)
-        copy.name = f"n{number}"
-        copy.input[:] = [names.get(name, name) for name in node.input]
-        copy.output[:] = [names.get(name, name) for name in node.output[:1]]
-        for attribute in copy.attribute:
-            if attribute.name == "group":
-                attribute.i = case.groups
-            if attribute.name == "value" and attribute.HasField("t") and attribute.t.data_type not in (1, 7):
-                lowest = helper.make_tensor(attribute.t.name, 1, [], [float("-inf")])
-                attribute.t.CopyFrom(lowest)
-        copies.append(copy)
-    graph = helper.make_graph(copies, "node", [], [])
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    return bytes(made.SerializeToString(deterministic=True))
 
 
 @contextmanager

@@ -205,3 +205,29 @@ def _lowest(element: int) -> float:
     from onnx import TensorProto
 
     return {TensorProto.INT8: -128, TensorProto.UINT8: 0}.get(element, float("-inf"))
+
+
+def little(nodes: Sequence[Any], original: Any, case: Case, opset: int) -> bytes:
+    """Nodes as a model from ``x`` to ``y``, with the proof's number of groups, without weights and sizes."""
+    from onnx import helper
+
+    first = original.input[0] if original.input else ""
+    names = {name: new for name, new in zip(original.input, ("x", "w", "b"), strict=False) if name}
+    names[first], names[original.output[0]] = "x", "y"
+    copies = []
+    for number, node in enumerate(nodes):
+        copy = type(node)()
+        copy.CopyFrom(node)
+        copy.name = f"n{number}"
+        copy.input[:] = [names.get(name, name) for name in node.input]
+        copy.output[:] = [names.get(name, name) for name in node.output[:1]]
+        for attribute in copy.attribute:
+            if attribute.name == "group":
+                attribute.i = case.groups
+            if attribute.name == "value" and attribute.HasField("t") and attribute.t.data_type not in (1, 7):
+                lowest = helper.make_tensor(attribute.t.name, 1, [], [float("-inf")])
+                attribute.t.CopyFrom(lowest)
+        copies.append(copy)
+    graph = helper.make_graph(copies, "node", [], [])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    return bytes(made.SerializeToString(deterministic=True))

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper, save
 
+from conformance import models
+from conformance.errors import InputError
+
 Shape = Sequence[int | str | None]
 
 WEIGHTS = {"w": (8, 4, 3, 3)}
@@ -48,6 +51,15 @@ def write(path: Path, made: ModelProto) -> Path:
     """The model as a file."""
     save(made, path)
     return path
+
+
+def complaint(path: Path) -> str:
+    """What is said of a file that is no model; empty of one that is read."""
+    try:
+        models.read(path, {})
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def layer(kind: str, name: str, shape: Sequence[int | None] | None = None, **config: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from conformance import models
 from conformance.domain.geometry import Sizes
 from conformance.errors import InputError
 from conformance.models import onnx_file
-from tests.models.made import X, conv, model, write
+from conformance.models.layers import Model
+from tests.models.made import X, complaint, conv, model, write
 
 
-def read(path: Path, external: bool = False, **shapes: Sizes) -> models.Model:
-    return models.read(path, shapes, external)
+def read(path: Path, shapes: Mapping[str, Sizes] | None = None, external: bool = False) -> Model:
+    return models.read(path, shapes or {}, external)
 
 
 def pool(kind: str, **attributes: Any) -> Any:
@@ -149,7 +151,7 @@ def test_an_open_size_names_the_option_that_helps_and_the_option_does(tmp_path: 
     path = write(tmp_path / "m.onnx", model(conv(auto_pad="SAME_UPPER", strides=[2, 2]), shape=(None, 4, "H", "W")))
     with pytest.raises(InputError, match=r"c1: .* 'x' is \?,4,H,W; try: --shape x=1,4,224,224"):
         read(path)
-    (layer,) = read(path, x=(1, 4, 30, 31)).layers
+    (layer,) = read(path, {"x": (1, 4, 30, 31)}).layers
     assert layer.case.pads == ((0, 1), (1, 1))
 
 
@@ -164,7 +166,7 @@ def test_a_shape_behind_an_operator_of_another_domain_can_be_given(tmp_path: Pat
     path = write(tmp_path / "m.onnx", made)
     with pytest.raises(InputError, match="'t' is not known; try: --shape t="):
         read(path)
-    assert read(path, t=(1, 4, 9, 9)).layers[0].case.input == (9, 9)
+    assert read(path, {"t": (1, 4, 9, 9)}).layers[0].case.input == (9, 9)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,7 @@ def test_a_shape_behind_an_operator_of_another_domain_can_be_given(tmp_path: Pat
 def test_a_shape_that_the_model_contradicts(tmp_path: Path, shapes: dict[str, Sizes], message: str) -> None:
     path = write(tmp_path / "m.onnx", model(conv(), shape=(1, 4, "H", "W")))
     with pytest.raises(InputError) as error:
-        read(path, **shapes)
+        read(path, shapes)
     assert message in str(error.value)
 
 
@@ -297,10 +299,7 @@ def test_damage_anywhere_is_one_sentence_or_another_model(tmp_path: Path, data: 
             content[place] = data.draw(st.integers(0, 255))
     path = tmp_path / "m.onnx"
     path.write_bytes(content)
-    try:
-        read(path)
-    except InputError as error:
-        assert "\n" not in str(error)
+    assert "\n" not in complaint(path)
 
 
 def test_large_weights_keep_their_shape_and_lose_their_values(tmp_path: Path) -> None:

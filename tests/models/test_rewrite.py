@@ -20,7 +20,7 @@ def rewritten(path: Path, made: ModelProto, target: str = "") -> ModelProto:
     edits = [rewrite.edit(one, TARGETS.get(target), path) for one in found]
     whole = onnx_file.parse(path)
     rewrite.apply(whole, edits)
-    return whole  # type: ignore[no-any-return]
+    return whole
 
 
 def attributes(node: Any) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def without_nodes(made: ModelProto) -> bytes:
     copy = ModelProto()
     copy.CopyFrom(made)
     del copy.graph.node[:]
-    return copy.SerializeToString(deterministic=True)
+    return bytes(copy.SerializeToString(deterministic=True))
 
 
 TRANSPOSED = helper.make_node("ConvTranspose", ["x", "w"], ["y"], name="t1", auto_pad="SAME_UPPER", strides=[2, 2])
