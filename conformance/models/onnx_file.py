@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from conformance.domain.case import DTYPES, Case
-from conformance.domain.geometry import Pads, Sizes
+from conformance.domain.geometry import Pads, Sizes, split_crop
 from conformance.errors import InputError
 from conformance.models import layers
 from conformance.models.layers import Layer, Model
@@ -408,13 +408,14 @@ def _padding(case: Case, asked: Mapping[str, Any], scope: Scope, place: str) -> 
             )
         shape = asked.get("output_shape") or ()
         more = layers.sizes(asked.get("output_padding") or [0] * case.rank, case.rank, "output_padding", place, 0)
-        if any(more) and (shape or rule.startswith("SAME")):
-            raise InputError("output_padding with output_shape or SAME, which share its crop; allowed: pads", place)
+        if shape or rule.startswith("SAME"):
+            stated = shape[-case.rank :] or [n * s for n, s in zip(case.input, case.stride, strict=True)]
+            _hold_crop(made, layers.sizes(stated, case.rank, "output_shape", place), more, rule, place)
         if shape:
             sizes = layers.sizes(shape[-case.rank :], case.rank, "output_shape", place)
             rule = RULES.get(rule, "same_lower")  # the pads follow from the shape, the odd one at the beginning
             return replace(made, padding=rule if rule != "valid" else "same_lower", output_shape=sizes)
-        if any(more):
+        if any(more) and not rule.startswith("SAME"):
             return replace(made, output_padding=more)
     if (
         case.ceil_mode
@@ -427,6 +428,15 @@ def _padding(case: Case, asked: Mapping[str, Any], scope: Scope, place: str) -> 
     if case.ceil_mode and rule.startswith("SAME"):
         made = replace(made, ceil_mode=False)  # SAME has ceil(input / stride) windows as it is
     return made
+
+
+def _hold_crop(case: Case, sizes: Sizes, more: Sizes, rule: str, place: str) -> None:
+    """Refuse an ``output_padding`` beside a stated output that moves the crop: ONNX counts it in what is divided."""
+    lower = rule != "SAME_UPPER"
+    full = case.output(((0, 0),) * case.rank)
+    for whole, extra, size in zip(full, more, sizes, strict=True):
+        if split_crop(whole + extra - size, lower)[0] != split_crop(whole - size, lower)[0]:
+            raise InputError("output_padding that moves the crop of output_shape or SAME; allowed: pads", place)
 
 
 def _shape(name: str, scope: Scope, place: str) -> tuple[int, ...]:

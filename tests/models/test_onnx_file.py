@@ -308,3 +308,16 @@ def test_large_weights_keep_their_shape_and_lose_their_values(tmp_path: Path) ->
     assert loaded.ByteSize() < 2000 < path.stat().st_size
     with pytest.raises(InputError, match="a kernel that spans 33"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"output_shape": [66, 66], "strides": [2, 2], "output_padding": [1, 1]}, ""),
+        ({"output_shape": [63, 63], "strides": [2, 2], "output_padding": [1, 1]}, "output_padding that moves the crop"),
+        ({"auto_pad": "SAME_UPPER", "strides": [2, 2], "output_padding": [1, 1]}, "output_padding that moves the crop"),
+    ],
+)
+def test_output_padding_beside_a_stated_output(tmp_path: Path, attributes: dict[str, Any], message: str) -> None:
+    node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], name="t1", **attributes)
+    assert message in complaint(write(tmp_path / "m.onnx", model(node, weights={"w": (4, 6, 3, 3)})))
