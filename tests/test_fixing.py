@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -194,3 +196,16 @@ def test_without_onnxruntime_a_rewrite_is_refused(tmp_path: Path, monkeypatch: p
     with pytest.raises(InputError, match="the proof needs onnxruntime, which is not installed; try: python -m pip"):
         fix(write(tmp_path / "m.onnx", MIXED), tmp_path / "fixed.onnx")
     assert not (tmp_path / "fixed.onnx").exists()
+
+
+def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path) -> None:
+    path, out = write(tmp_path / "m.onnx", model(conv(), weights={"w": (64, 4, 16, 16)})), tmp_path / "fixed.onnx"
+    out.write_text("what was there", "utf-8")
+    limited = (
+        "import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+        f"sys.argv = ['conformance', 'fix', {str(path)!r}, '-o', {str(out)!r}]\nfrom conformance import cli\ncli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr.strip()) == (4, f"error: {out}: cannot be written: File too large")
+    assert out.read_text("utf-8") == "what was there"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["fixed.onnx", "m.onnx"]
