@@ -57,6 +57,7 @@ class Plan:
     layers: int
     changes: tuple[Change, ...]
     shapes: Mapping[str, Sizes]
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def prepare(path: Path, target: str, shapes: Mapping[str, Sizes], external: bool
             for name, some in zip(VARIANTS, (before, after), strict=True)
         }
         changes.append(Change(one.layer, change.describe(before[0]), small, parts))
-    return Plan(path, whole, len(found), tuple(changes), shapes)
+    return Plan(path, whole, len(found), tuple(changes), shapes, tuple(onnx_file.unread(light)))
 
 
 def tensor_is_external(graph: Any) -> bool:
@@ -125,14 +126,13 @@ def tensor_is_external(graph: Any) -> bool:
 
 def refuse_functions(model: Any, path: Path) -> None:
     """Refuse padded operators inside functions: their sizes differ from call to call."""
-    for function in model.functions:
-        for node in function.node:
-            if node.op_type in onnx_file.OPS:
-                raise InputError(
-                    f"{node.op_type} inside the function {function.name!r}, whose sizes differ from call to call; "
-                    "try: onnx.inliner.inline_local_functions first",
-                    shown_path(path),
-                )
+    for function, node in onnx_file.in_functions(model):
+        if node.op_type in onnx_file.OPS:
+            raise InputError(
+                f"{node.op_type} inside the function {function.name!r}, whose sizes differ from call to call; "
+                "try: onnx.inliner.inline_local_functions first",
+                shown_path(path),
+            )
 
 
 def hold_geometry(

@@ -19,7 +19,7 @@ from conformance.errors import InputError
 from conformance.models import rewrite
 from conformance.render import fixed as shown
 from tests.models.made import conv, model, write
-from tests.models.test_onnx_file import external, with_function
+from tests.models.test_onnx_file import branches, external, with_function
 from tests.test_checking import command
 
 MIXED = model(
@@ -120,8 +120,6 @@ def test_grouped_layers_and_other_element_types_are_proved_by_their_geometry(tmp
 
 
 def test_a_layer_inside_a_branch_is_rewritten_there(tmp_path: Path) -> None:
-    from tests.models.test_onnx_file import branches
-
     nodes = branches(conv(name="inner", result="r", auto_pad="SAME_UPPER", strides=[2, 2]))
     path, out = write(tmp_path / "m.onnx", model(*nodes)), tmp_path / "fixed.onnx"
     (proof,) = fix(path, out, "torch")
@@ -159,8 +157,22 @@ def test_open_sizes_are_refused_by_name_and_given_by_option(tmp_path: Path) -> N
 
 
 def test_a_function_with_padding_is_refused_by_name(tmp_path: Path) -> None:
+    made = with_function()
     with pytest.raises(InputError, match=r"Conv inside the function 'Block'.*inline_local_functions"):
-        fix(write(tmp_path / "m.onnx", with_function()), tmp_path / "fixed.onnx")
+        fix(write(tmp_path / "m.onnx", made), tmp_path / "fixed.onnx")
+    nodes = branches(made.functions[0].node[0])
+    del made.functions[0].node[:]
+    made.functions[0].node.extend(nodes)
+    with pytest.raises(InputError, match=r"Conv inside the function 'Block'.*inline_local_functions"):
+        fix(write(tmp_path / "m.onnx", made), tmp_path / "fixed.onnx")
+
+
+def test_what_is_not_read_is_left_and_named(tmp_path: Path) -> None:
+    node = helper.make_node("LpPool", ["x"], ["y"], name="l1", kernel_shape=[2, 2], auto_pad="SAME_UPPER")
+    path, out = write(tmp_path / "m.onnx", model(node)), tmp_path / "fixed.onnx"
+    planned, proofs = pipeline.fix(path, out, "", {}, external=False)
+    assert "left as it is: LpPool l1: no case has this operator" in shown.text(planned, proofs, out)
+    assert onnx.load(out) == onnx.load(path)
 
 
 def test_external_data_stay_where_they_are(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def read(path: Path, shapes: Mapping[str, Sizes], external: bool) -> Model:
     from onnx import inliner
 
     model = load(path, external)
-    if any(node.op_type in OPS for function in model.functions for node in function.node):
+    if model.functions:
         with bad_model(path):
             model = inliner.inline_local_functions(model)
     found = find(model, path, shapes)
@@ -188,12 +188,21 @@ def _hold_external(tensor: Any, path: Path, place: str, allowed: bool) -> None:
         raise InputError(f"{what} at {location[:80]!r}, which is not there; allowed: a file", place)
 
 
+def in_functions(model: Any) -> Iterator[tuple[Any, Any]]:
+    """Every node of a model's functions, with its function."""
+    for function in model.functions:
+        graphs = (graph for inner in inner_graphs(function.node) for graph in walk(inner))
+        for node in (*function.node, *(node for graph in graphs for node in graph.node)):
+            yield function, node
+
+
 def unread(model: Any) -> Iterator[str]:
     """What may pad and has no case here: some operators of ONNX, and those of other domains."""
+    functions = {(function.domain, function.name) for function in model.functions}
     for graph in walk(model.graph):
         for node in graph.node:
             if node.domain not in OWN_DOMAINS:
-                if not any((f.domain, f.name) == (node.domain, node.op_type) for f in model.functions):
+                if (node.domain, node.op_type) not in functions:
                     yield f"{node.domain} {node.op_type} {name_of(node)}: another domain than ONNX's"
             elif node.op_type in UNREAD:
                 yield f"{node.op_type} {name_of(node)}: no case has this operator"

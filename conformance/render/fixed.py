@@ -13,6 +13,7 @@ from conformance.render.plain import counted, one_line, printable
 def text(plan: Plan, proofs: Sequence[Proof], out: Path) -> str:
     """The changes and their proofs."""
     lines = [line for proof in proofs for line in described(proof)]
+    lines += [f"left as it is: {one_line(name)}" for name in plan.unread]
     failed = sum(not proof.holds for proof in proofs)
     given = "; ".join(f"{name} as {by(shape)}" for name, shape in plan.shapes.items())
     if given and proofs:
