@@ -102,8 +102,9 @@ def prepare(path: Path, target: str, shapes: Mapping[str, Sizes], external: bool
     found = onnx_file.find(light, path, shapes)
     edits = [rewrite.edit(one, goal, path) for one in found]
     whole = onnx_file.parse(path)
-    nodes = rewrite.apply(whole, edits)
-    rewrite.apply(light, edits)
+    with onnx_file.bad_model(path):
+        nodes = rewrite.apply(whole, edits)
+        rewrite.apply(light, edits)
     hold_geometry(found, onnx_file.find(light, path, shapes), edits, path)
     edited = [(one, change) for one, change in zip(found, edits, strict=True) if change]
     opset = onnx_file.opset(whole)
