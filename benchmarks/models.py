@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
 from benchmarks.measure import once
 from conformance import checking, pipeline
@@ -190,8 +191,8 @@ def node_test_rows(folder: Path) -> Iterator[tuple[str, str, str, str]]:
             continue
         named = next((a.s.decode() for a in nodes[0].attribute if a.name == "auto_pad"), "") or "–"
         onnx.save(test.model, path)
-        given, expected = test.data_sets[0]
-        feed = {value.name: array for value, array in zip(test.model.graph.input, given, strict=True)}
+        given, _ = test.data_sets[0]
+        feed = {value.name: np.asarray(array) for value, array in zip(test.model.graph.input, given, strict=True)}
         try:
             checking.check(path, (), (), False)
             planned, proofs = pipeline.fix(path, out, "", {}, external=False)
@@ -202,13 +203,10 @@ def node_test_rows(folder: Path) -> Iterator[tuple[str, str, str, str]]:
         if planned.changes:
             done = "rewritten and proved" if all(proof.holds for proof in proofs) else "not proved: DIFFER"
         try:
-            before = run(path, feed)
-        except Exception as error:
-            after_alone = compare(expected, run(out, feed)) if planned.changes else "–"
-            verdict = f"ONNX Runtime refuses it before ({type(error).__name__}); after against the test: {after_alone}"
-            yield nodes[0].op_type, named, done, verdict
-            continue
-        yield nodes[0].op_type, named, done, compare(before, run(out, feed))
+            verdict = compare(run(path, feed), run(out, feed))
+        except Fail:
+            verdict = "ONNX Runtime does not run the test"
+        yield nodes[0].op_type, named, done, verdict
 
 
 if __name__ == "__main__":
