@@ -38,9 +38,10 @@ NESTED = ("Functional", "Sequential", "Model")
 SAME_SHAPE = (
     "Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax", "BatchNormalization", "LayerNormalization",
     "GroupNormalization", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "GaussianNoise",
-    "GaussianDropout", "Rescaling", "Normalization", "Identity",
+    "GaussianDropout", "Rescaling", "Normalization", "Identity", "Add", "Subtract", "Multiply", "Average", "Maximum",
+    "Minimum",
 )  # fmt: skip
-"""Layers behind which a sequential model's shape is the same."""
+"""Layers behind which the shape is that of their first input."""
 
 Shape = tuple[int | None, ...] | None
 
@@ -139,6 +140,8 @@ class _Reader:
             built = layer.get("build_config")
             stated = as_shape(built.get("input_shape")) if isinstance(built, dict) else None
             shapes = (called, self.after.get(prefix + source), stated)
+            if layer.get("class_name") == "InputLayer":
+                shapes = (shape, None, None)  # what a model inside another is called with
             arriving = next((one for one in shapes if one and None not in one[1:]), called)
             after = self.layer({**layer, "config": inner}, prefix + name, arriving, prefix + source, depth)
             self.after[prefix + name] = after
@@ -173,7 +176,9 @@ class _Reader:
         if kind == "InputLayer":
             self.named.append(name)
             stated = as_shape(config.get("batch_shape"))
-            return tuple(self.shapes[name]) if name in self.shapes else stated
+            if name in self.shapes:
+                return tuple(self.shapes[name])
+            return shape if shape and stated and len(shape) == len(stated) and None in stated[1:] else stated
         if kind in NESTED:
             return self.model(layer, f"{name}/", shape, depth + 1)
         if kind in PADDING:

@@ -97,6 +97,19 @@ def test_an_open_size_names_the_option_that_helps_and_the_option_does(tmp_path: 
         read(archive(tmp_path / "n.keras", sequential(conv2d("c1"))), nothing=(1, 20, 30, 3))
 
 
+def test_a_model_inside_another_has_the_size_that_it_is_called_with(tmp_path: Path) -> None:
+    open_sizes: list[int | None] = [None, None, None, 3]
+    first, second = conv2d("c1"), conv2d("c2")
+    added = layer("Add", "a1")
+    first["inbound_nodes"] = called_with("x", open_sizes)
+    added["inbound_nodes"] = called_with("c1", [None, None, None, 8])
+    second["inbound_nodes"] = called_with("a1", [None, None, None, 8])
+    inner = functional(layer("InputLayer", "x", batch_shape=open_sizes), first, added, second)
+    inner["config"]["name"] = "inner"
+    one, two = read(archive(tmp_path / "m.keras", sequential(inner, shape=(None, 30, 20, 3)))).layers
+    assert (one.name, one.case.input, two.case.input) == ("inner/c1", (30, 20), (15, 10))
+
+
 LAMBDA = layer("Lambda", "l1", function={"class_name": "__lambda__", "config": {"code": "4wEAAA=="}})
 OWN = {"module": None, "class_name": "My", "config": {"name": "my"}, "registered_name": "acme>My"}
 THEIRS = {"module": "acme.layers", "class_name": "My", "config": {"name": "my"}, "registered_name": "My"}
