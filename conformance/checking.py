@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ from conformance.runners.contract import Runner
 
 DIGITS = 12
 """Digits of a size on the command line."""
+
+
+SPECS = ("onnx", "tensorflow")
+"""Whose rules the formats follow that are read; a case says which where they differ."""
 
 
 @dataclass(frozen=True)
@@ -165,13 +170,15 @@ def fields(case: Case) -> dict[str, Any] | InputError:
     if case.dtype != "float32":
         found["dtype"] = case.dtype
     reason = InputError(f"sizes {case.input}; allowed: up to {targets.LISTED} taps along an axis")
-    for data in ({}, {"data": "normal"}) if targets.listable(case) else ():
+    specs = [{}, *({"spec": spec} for spec in SPECS if case.read_by(spec).asked == case.asked)]
+    for more in product(specs, ({}, {"data": "normal"})) if targets.listable(case) else ():
+        made = {**found, **more[0], **more[1]}
         try:
-            case_files.from_fields({**found, **data})
+            case_files.from_fields(made)
         except InputError as error:
             reason = error
         else:
-            return {**found, **data}
+            return made
     return reason
 
 

@@ -50,7 +50,7 @@ SHOWN = {
 
 CASE_FIELDS = (
     "input", "kernel", "stride", "dilation", "padding", "pads", "op", "batch", "channels", "filters", "groups", "bias",
-    "output_padding", "output_shape", "ceil_mode", "count_include_pad",
+    "output_padding", "output_shape", "ceil_mode", "count_include_pad", "spec",
     "dtype", "data", "seed", "since", "tags", "title", "source", "note", "where",
 )  # fmt: skip
 JOB_FIELDS = (
@@ -329,6 +329,7 @@ def configuration(case: Record) -> str:
     parts += [f"output {by(case['output_shape'])}"] if case.get("output_shape") else []
     parts += ["ceil"] if case.get("ceil_mode") else []
     parts += ["padding counted"] if case.get("count_include_pad") else []
+    parts += [f"by {case['spec']}"] if case.get("spec") else []
     parts += [f"groups {case['groups']}"] if case["groups"] > 1 else []
     parts += ["bias"] if case["bias"] else []
     parts += [f"batch {case['batch']}"] if case["batch"] > 1 else []

@@ -49,6 +49,7 @@
     if (c.output_shape) parts.push(`output ${by(c.output_shape)}`);
     if (c.ceil_mode) parts.push("ceil");
     if (c.count_include_pad) parts.push("padding counted");
+    if (c.spec) parts.push("by " + c.spec);
     if (c.groups > 1) parts.push(`groups ${c.groups}`);
     if (c.bias) parts.push("bias");
     if (c.batch > 1) parts.push(`batch ${c.batch}`);
