@@ -360,6 +360,79 @@ def audit(
     return int(any(power.unseen for power in powers))
 
 
+def _model(command: F) -> F:
+    """The options about a model file."""
+    for option in (
+        click.option(
+            "--allow-external-data", "external", is_flag=True, help="Weights in files below the model's folder."
+        ),
+        click.option(
+            "--shape",
+            "shapes",
+            multiple=True,
+            metavar="NAME=SIZES",
+            help="Sizes left open: x=1,3,224,224 (repeatable).",
+        ),
+        click.argument("model", metavar="MODEL", type=click.Path(path_type=Path)),
+    ):
+        command = option(command)
+    return command
+
+
+@commands.command()
+@_model
+@click.option(
+    "--to", "wanted", multiple=True, metavar="TARGET", help="Only these frameworks (repeatable; by default all)."
+)
+@click.option(
+    "--save-cases", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write its layers as cases."
+)
+@click.option("--strict", is_flag=True, help="Exit status 1 where a habit parts from the model.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+def check(
+    model: Path,
+    shapes: tuple[str, ...],
+    external: bool,
+    wanted: tuple[str, ...],
+    folder: Path | None,
+    strict: bool,
+    form: str,
+) -> int:
+    """Read a model (ONNX, .keras, TFLite) and say where a target's padding habits part from it; nothing is run.
+
+    TARGET is keras, tensorflow, tflite, torch, caffe or onnx.
+    """
+    from conformance import checking
+    from conformance.render import checked as shown
+
+    found = checking.check(model, wanted, shapes, external)
+    click.echo({"text": shown.text, "json": shown.as_json, "html": shown.html}[form](found))
+    if folder:
+        saved = checking.save(found.model, folder)
+        click.echo(shown.saved(saved), err=form != "text")
+    return int(strict and bool(found.parted))
+
+
+@commands.command()
+@_model
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@click.option(
+    "--for", "target", default="", metavar="TARGET", help="Split what this framework's operators cannot hold."
+)
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True)
+def fix(model: Path, shapes: tuple[str, ...], external: bool, out: Path, target: str, timeout: float) -> int:
+    """Write an ONNX model's auto_pad as explicit pads, with --for what TARGET cannot hold as Pad nodes.
+
+    Every rewritten node is proved in ONNX Runtime. Exit status 1, and no file, where a proof fails.
+    """
+    from conformance import checking, pipeline
+    from conformance.render import fixed as shown
+
+    planned, proofs = pipeline.fix(model, out, target, checking.shapes_given(shapes), external, timeout)
+    click.echo(shown.text(planned, proofs, out))
+    return int(not all(proof.holds for proof in proofs))
+
+
 @commands.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @_no_color
