@@ -62,7 +62,8 @@ def case_record(case: Case) -> Record:
         "since": case.since,
     }
     own = {name: getattr(case, name) for name in ("output_padding", "output_shape", "ceil_mode", "count_include_pad")}
-    people = {"tags": case.tags, "title": case.title, "source": case.source, "note": case.note, "where": case.where}
+    people = {"tags": case.tags, "title": case.title, "source": case.source, "note": case.note}
+    people |= {"where": case.where, "written": case.written}
     return {**record, **{name: value for name, value in {**own, **people}.items() if value}}
 
 

@@ -74,7 +74,7 @@ class Case:
     ``input``, ``kernel``, ``stride`` and ``dilation`` have one number per axis; the weights of a
     convolution are ``filters x channels/groups x kernel``, of a transposed one
     ``channels x filters/groups x kernel``; the bias is ``filters``. A pool has as many filters as
-    channels and no weights.
+    channels and no weights. ``where`` is the entry's place, and ``written`` its lines of YAML.
     """
 
     id: str
@@ -103,6 +103,7 @@ class Case:
     note: str = field(default="", compare=False)
     since: str = field(default="1.0", compare=False)
     where: str = field(default="", compare=False)
+    written: str = field(default="", compare=False)
 
     @property
     def rank(self) -> int:

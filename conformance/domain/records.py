@@ -75,7 +75,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Difference:
-    """Where and by how much an output differs from the reference; indices are ``N O spatial…``."""
+    """Where and by how much an output differs from the reference; indices are ``N O spatial…``.
+
+    ``worst`` is where the difference is ``largest``, or not finite.
+    """
 
     wrong: int
     total: int
@@ -83,6 +86,7 @@ class Difference:
     expected: float
     got: float
     largest: float
+    worst: Tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
