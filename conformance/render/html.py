@@ -37,6 +37,9 @@ PER_PAGE = 500
 LARGEST = 1_900_000
 """Characters of written out jobs on a page; where these are long, a page has fewer."""
 
+MARK = 'document.documentElement.classList.add("js");'
+"""What tells the stylesheet that scripts run, before anything is laid out."""
+
 SHOWN = {
     "mismatch": ("✕", "mismatch"),
     "crash": ("‼", "crash"),
@@ -86,6 +89,8 @@ def render(run: Run, found: Digest) -> dict[str, str]:
             script=Markup(script),
             style_hash=_hash(style),
             script_hash=_hash(script),
+            mark=Markup(MARK),
+            mark_hash=_hash(MARK),
             data=Markup(embedded(payload(run, found, [len(texts) for texts in pages]) if number == 0 else None)),
         )
         for number, (name, texts) in enumerate(zip(names, pages, strict=True))

@@ -192,7 +192,7 @@
   // ---------------------------------------------------------------- every case in every runner
 
   function exploring() {
-    const LIST = 60; // entries that are added to the list at a time
+    const LIST = 40; // entries that are added to the list at a time
     const ROW = 24; // height of the matrix's rows, as in the stylesheet
     const BLOCK = 12; // rows of the matrix that are drawn together
 
@@ -499,7 +499,6 @@
     return { apply, article, clear, filter, query };
   }
 
-  root.classList.add("js");
   const explore = data && exploring();
   explore?.apply();
   follow();

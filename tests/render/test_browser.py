@@ -494,7 +494,7 @@ def test_long_lists_grow(open_report: Open, tmp_path: Path) -> None:
     abouts = [case(f"made/c{number}") for number in range(70)]
     page = open_report(run(tmp_path, *abouts, *map(mismatch, abouts)))
     entries = page.locator("#list .entry")
-    assert entries.count() == 60
+    assert entries.count() == 40
     page.locator("#more").click()
     assert entries.count() == 70
     expect(page.locator("#more")).to_be_hidden()

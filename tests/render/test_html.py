@@ -89,7 +89,8 @@ def test_nothing_from_outside_is_allowed_and_what_is_inside_has_its_hash(tmp_pat
     assert "unsafe" not in policy
     for kind, text in elements.raw:
         if not text.startswith("{"):
-            assert f"{kind}-src 'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" in policy
+            known = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+            assert re.search(rf"{kind}-src [^;]*'sha256-{re.escape(known)}'", policy)
     for tag, attrs in elements.tags:
         assert not {"src", "onerror", "onclick", "style"} & set(attrs), (tag, attrs)
         assert (attrs.get("href") or "#").startswith("#")
@@ -100,6 +101,7 @@ def test_hostile_text_is_text(tmp_path: Path) -> None:
     elements = Elements(text)
     assert [tag for tag, _ in elements.tags if tag in ("img", "iframe", "a")].count("img") == 0
     assert [attrs for tag, attrs in elements.tags if tag == "script"] == [
+        {},
         {"type": "application/json", "id": "data"},
         {},
     ]
