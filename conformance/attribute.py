@@ -38,8 +38,9 @@ def attribute(truth: Truth, job: Job, output: Array, dtype: str, where: Differen
 
     if output.dtype.kind not in "fiub":
         return verdict(())
-    if not np.all(np.isfinite(output)):
-        return verdict(("non-finite",), f"{int(np.sum(~np.isfinite(output)))} of {output.size} are not finite")
+    strange = np.isnan(output) if truth.infinite else ~np.isfinite(output)
+    if strange.any():
+        return verdict(("non-finite",), f"{int(np.sum(strange))} of {output.size} are not finite")
     if extra and within(output, *truth.answer(truth.asked)):
         return verdict(())
     found: list[tuple[int, View, Hypothesis]] = []

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import packaged, schema, strict_yaml
-from conformance.domain.case import EXACT, Case, Expect, Written, by, spell_padding
+from conformance.domain.case import EXACT, OWN, Case, Expect, Written, by, spell_padding
 from conformance.domain.geometry import AnyAxis
 from conformance.errors import InputError
 from conformance.strict_yaml import Document, shown
@@ -30,7 +30,6 @@ NAME_LIMIT = 120
 WRITTEN_LIMIT = 2000
 PER_AXIS = ("kernel", "stride", "dilation")
 TRANSPOSED = "valid, same, same_lower, an integer, or one [begin, end] for each axis"
-OWN = ("output_padding", "output_shape", "ceil_mode", "count_include_pad")
 DEFAULTS: dict[str, Any] = {
     "op": "conv",
     "batch": 1,
@@ -42,12 +41,16 @@ DEFAULTS: dict[str, Any] = {
     "output_padding": 0,
     "ceil_mode": False,
     "count_include_pad": False,
+    "mode": "constant",
+    "value": 0,
     "dtype": "float32",
     "data": "lattice",
     "seed": 0,
 }
 REQUIRED = ("input", "kernel", "padding")
+WINDOWS = ("conv", "conv_transpose", "max_pool", "avg_pool")
 MEANT_FOR: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(PER_AXIS, WINDOWS),
     "filters": ("conv", "conv_transpose"),
     "groups": ("conv", "conv_transpose"),
     "bias": ("conv", "conv_transpose"),
@@ -55,6 +58,8 @@ MEANT_FOR: dict[str, tuple[str, ...]] = {
     "output_shape": ("conv_transpose",),
     "ceil_mode": ("max_pool", "avg_pool"),
     "count_include_pad": ("avg_pool",),
+    "mode": ("pad",),
+    "value": ("pad",),
 }
 """The operators that a field has a meaning for; with another one it is an error."""
 
@@ -183,12 +188,13 @@ class _Entry:
     def normalised(self, fields: dict[str, Any]) -> dict[str, Any]:
         """The fields of one case with one number per axis."""
         for name in REQUIRED:
-            if fields.get(name) is None:
+            if fields.get(name) is None and not (fields["op"] == "pad" and name == "kernel"):
                 described = schema.CaseFields.model_fields[name].description
                 raise self.error(f"{name!r} is missing; allowed: {described}")
         for name, ops in MEANT_FOR.items():
             if fields.get(name) not in (None, DEFAULTS.get(name)) and fields["op"] not in ops:
                 raise self.error(f"{name}: with op {fields['op']}; allowed: with {', '.join(ops)}", name)
+        fields.setdefault("kernel", 1)
         size = fields["input"]
         fields["input"] = tuple(size) if isinstance(size, list) else (size,)
         rank = len(fields["input"])
@@ -200,7 +206,7 @@ class _Entry:
         shape = fields.get("output_shape")
         fields["output_shape"] = () if shape is None else self.per_axis("output_shape", shape, rank)
         channels = fields.setdefault("channels", 1)
-        apart = fields["groups"] == "depthwise" or fields["op"].endswith("_pool")
+        apart = fields["groups"] == "depthwise" or fields["op"] not in ("conv", "conv_transpose")
         filters = fields.setdefault("filters", channels if apart else 1)
         if fields["groups"] == "depthwise":
             if filters % channels:
@@ -315,16 +321,9 @@ class _Entry:
                     f"groups: {case.groups} with {getattr(case, name)} {name}; allowed: a divisor of {name}", "groups"
                 )
         self.check_operator(case)
+        if case.unanswered is not None:
+            raise self.unanswered(case, case.unanswered)
         over = case.asked
-        for number, axis in enumerate(over):
-            if case.transposed:
-                self.check_crop(axis, number)
-            elif axis.output < 1:
-                raise self.error(
-                    f"kernel: {axis.kernel} with dilation {axis.dilation} spans {axis.extent} on axis {number}; "
-                    f"allowed: up to the padded input ({axis.begin} + {axis.size} + {axis.end})",
-                    "kernel",
-                )
         self.check_sizes(case, over)
         self.check_data(case)
         self.check_expect(case, over)
@@ -343,23 +342,37 @@ class _Entry:
                     raise self.error(
                         f"output_padding: {more}; allowed: less than the stride {stride}", "output_padding"
                     )
-        if case.pool:
-            if case.padding == "causal":
-                raise self.error("padding: causal with a pool; allowed: with op conv", "padding")
-            axis = case.lonely
-            if axis:
-                allowed = "pads with which every window meets the input"
-                raise self.error(f"padding: {axis.begin, axis.end} around {axis.size}; allowed: {allowed}", "padding")
+        if case.op == "pad":
+            self.check_pad(case)
+        if case.pool and case.padding == "causal":
+            raise self.error("padding: causal with a pool; allowed: with op conv", "padding")
 
-    def check_crop(self, axis: AnyAxis, number: int) -> None:
-        """A transposed convolution has outputs, and its output padding is not longer than a stride."""
-        if axis.output < 1 or axis.begin < 0 or -axis.end >= axis.stride + axis.extent:
+    def check_pad(self, case: Case) -> None:
+        """A pad by itself has amounts, and one mode."""
+        if isinstance(case.padding, str):
+            allowed = "an integer, or one [begin, end] for each axis"
+            raise self.error(f"padding: {case.padding} with op pad; allowed: {allowed}", "padding")
+        if case.mode != "constant" and case.value:
+            raise self.error(f"value: with mode {case.mode}; allowed: with constant", "value")
+
+    def unanswered(self, case: Case, number: int) -> InputError:
+        """Why an axis has no answer (``Case.unanswered``)."""
+        axis = case.asked[number]
+        if case.transposed:
             full = (axis.size - 1) * axis.stride + axis.extent
-            raise self.error(
+            return self.error(
                 f"padding: crops {axis.begin} and {axis.end} of {full} outputs on axis {number}; "
                 f"allowed: crops that leave some, and less than a stride and a kernel more",
                 "output_shape" if "output_shape" in self.own else "padding",
             )
+        if axis.output < 1:
+            return self.error(
+                f"kernel: {axis.kernel} with dilation {axis.dilation} spans {axis.extent} on axis {number}; "
+                f"allowed: up to the padded input ({axis.begin} + {axis.size} + {axis.end})",
+                "kernel",
+            )
+        allowed = "pads with which every window meets the input"
+        return self.error(f"padding: {axis.begin, axis.end} around {axis.size}; allowed: {allowed}", "padding")
 
     def check_sizes(self, case: Case, over: Sequence[AnyAxis]) -> None:
         width = int(case.dtype[-2:]) // 8
@@ -380,7 +393,7 @@ class _Entry:
                 ("input", case.data.input, case.input_shape),
                 ("weights", case.data.weights, case.weight_shape),
             ):
-                if _shape(value) != shape and not (case.pool and field == "weights" and not value):
+                if _shape(value) != shape and (case.weighted or field != "weights" or value):
                     raise self.error(f"data.{field}: shape {_shape(value)}; allowed: {shape}", "data")
             self.check_exact(case, case.data)
         if case.op == "avg_pool" and case.data == "lattice" and case.average_limit < 1:

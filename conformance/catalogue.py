@@ -4,7 +4,7 @@
 give the right answer wherever that mistake has nothing to bite on. Every cause of ``domain.causes``
 is here for every operator that it can apply to, but for ``dtype``, ``precision`` and ``non-finite``,
 which are no geometry and show in an output by themselves, and ``unattributed``, which is no cause. A
-max pool has no ``pad-mode``: an edge that is repeated is no new maximum.
+max pool has no edge repeated as ``pad-mode``, which is no new maximum.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from conformance.domain.geometry import Pads, split_crop
 from conformance.domain.tensors import Data
 from conformance.oracle import Reading, Reference, compute, reading
 
-CONV, TRANSPOSED, MAX, AVERAGE = OPS
+CONV, TRANSPOSED, MAX, AVERAGE, PAD = OPS
 CONVS, POOLS, WINDOWS = (CONV, TRANSPOSED), (MAX, AVERAGE), (CONV, MAX, AVERAGE)
+RULED = (CONV, TRANSPOSED, MAX, AVERAGE)
+"""The operators with a kernel, and so with paddings that have a name."""
 
 BESIDE_PADDING = {"kernel-flipped", "axes-swapped", "layout", "group-order", "bias-dropped", "output-shape"}
 """Causes that say nothing of which elements a window reads."""
@@ -189,16 +191,16 @@ def _of_convolution(case: Case, pads: Pads) -> Pads:
 PADDINGS: dict[str, tuple[str, tuple[str, ...], Change]] = {
     "SAME as d(k-1)//2 on both sides": (
         "symmetric-for-asymmetric",
-        OPS,
+        RULED,
         _named(_rule("symmetric"), "same", "same_lower", "fixed"),
     ),
     "begin pads on both sides": ("symmetric-for-asymmetric", OPS, _each(lambda b, e: (b, b))),
     "end pads on both sides": ("symmetric-for-asymmetric", OPS, _each(lambda b, e: (e, e))),
     "the larger pad on both sides": ("symmetric-for-asymmetric", OPS, _each(lambda b, e: (max(b, e), max(b, e)))),
     "half the total on both sides": ("symmetric-for-asymmetric", OPS, _each(lambda b, e: ((b + e) // 2, (b + e) // 2))),
-    "SAME_LOWER for SAME_UPPER": ("same-lower-for-upper", OPS, _other_side("same", lower=True)),
-    "SAME_UPPER for SAME_LOWER": ("same-upper-for-lower", OPS, _other_side("same_lower", lower=False)),
-    "no pads for a rule's name": ("auto-pad-ignored", OPS, _named(_each(lambda b, e: (0, 0)))),
+    "SAME_LOWER for SAME_UPPER": ("same-lower-for-upper", RULED, _other_side("same", lower=True)),
+    "SAME_UPPER for SAME_LOWER": ("same-upper-for-lower", RULED, _other_side("same_lower", lower=False)),
+    "no pads for a rule's name": ("auto-pad-ignored", RULED, _named(_each(lambda b, e: (0, 0)))),
     "no pads for numbers": ("pads-ignored", OPS, _numbers(_each(lambda b, e: (0, 0)))),
     "begin pads only": ("pads-begin-only", OPS, _each(lambda b, e: (b, 0))),
     "end pads only": ("pad-amount", OPS, _each(lambda b, e: (0, e))),
@@ -207,11 +209,11 @@ PADDINGS: dict[str, tuple[str, tuple[str, ...], Change]] = {
     "pairs read as begins then ends": ("pads-axis-order", OPS, _pairs_as_flat),
     "begin and end pads exchanged": ("pads-axis-order", WINDOWS, _numbers(_each(lambda b, e: (e, b)))),
     "crop on the other side": ("crop-side", (TRANSPOSED,), _numbers(_each(lambda b, e: (e, b)))),
-    "SAME for numbers": ("same-for-explicit", OPS, _numbers(_rule("same"))),
-    "SAME for valid": ("same-for-explicit", OPS, _named(_rule("same"), "valid")),
+    "SAME for numbers": ("same-for-explicit", RULED, _numbers(_rule("same"))),
+    "SAME for valid": ("same-for-explicit", RULED, _named(_rule("same"), "valid")),
     "SAME for fixed": ("same-for-explicit", WINDOWS, _named(_rule("same"), "fixed")),
     "SAME for causal": ("same-for-explicit", (CONV,), _named(_rule("same"), "causal")),
-    "k//2 on both sides for a rule's name": ("pad-amount", OPS, _named(_half_kernels)),
+    "k//2 on both sides for a rule's name": ("pad-amount", RULED, _named(_half_kernels)),
     "begin pad too large by one": ("pad-amount", OPS, _where_padded(1, 0)),
     "begin pad too small by one": ("pad-amount", OPS, _where_padded(-1, 0)),
     "end pad too large by one": ("pad-amount", OPS, _where_padded(0, 1)),
@@ -226,8 +228,8 @@ PADDINGS: dict[str, tuple[str, tuple[str, ...], Change]] = {
         WINDOWS,
         _named(_again(input=lambda case: tuple(size + 1 for size in case.input)), "same", "same_lower"),
     ),
-    "SAME of stride 1": ("pad-amount", OPS, _named(_again(stride=_ones), "same", "same_lower")),
-    "a rule without the dilation": ("pad-amount", OPS, _named(_again(dilation=_ones))),
+    "SAME of stride 1": ("pad-amount", RULED, _named(_again(stride=_ones), "same", "same_lower")),
+    "a rule without the dilation": ("pad-amount", RULED, _named(_again(dilation=_ones))),
     "SAME that crops beyond the kernel": ("pad-amount", WINDOWS, _named(_cropping_same, "same", "same_lower")),
     "SAME of a convolution": ("pad-amount", (TRANSPOSED,), _named(_of_convolution, "same", "same_lower")),
     "SAME that adds nothing": (
@@ -284,11 +286,6 @@ def _without_output_shape(case: Case) -> Reading:
     return reading(case, replace(case, output_shape=()).pads)
 
 
-def _edges(case: Case, data: Data) -> tuple[Case, Data]:
-    padded = np.pad(data.input, [(0, 0), (0, 0), *case.pads], mode="edge")
-    return replace(case, input=padded.shape[2:], padding=((0, 0),) * case.rank), data._replace(input=padded)
-
-
 def _channels_last(case: Case, data: Data) -> tuple[Case, Data]:
     taken = np.moveaxis(data.input, 1, -1).reshape(data.input.shape)
     return case, data._replace(input=taken)
@@ -302,25 +299,25 @@ OTHERS = (
     Wrong(
         "no dilation",
         "dilation-ignored",
-        OPS,
+        RULED,
         _with(dilation=_ones),
     ),
-    Wrong("no dilation, in a rule's pads neither", "dilation-ignored", OPS, _undilated),
+    Wrong("no dilation, in a rule's pads neither", "dilation-ignored", RULED, _undilated),
     Wrong(
         "the first axis' dilation on all",
         "dilation-first-axis",
-        OPS,
+        RULED,
         _with(dilation=lambda case: (case.dilation[0],) * case.rank),
     ),
     Wrong("the stride within each phase of the dilation", "dilation-with-stride", (CONV,), _phased),
     Wrong(
         "the first axis' stride on all",
         "stride-first-axis",
-        OPS,
+        RULED,
         _with(stride=lambda case: (case.stride[0],) * case.rank),
     ),
     Wrong("kernel reversed", "kernel-flipped", CONVS, _with(flip=True)),
-    Wrong("kernel axes reversed", "axes-swapped", OPS, _with(swap=lambda case: case.rank > 1)),
+    Wrong("kernel axes reversed", "axes-swapped", RULED, _with(swap=lambda case: case.rank > 1)),
     Wrong("no bias", "bias-dropped", CONVS, _with(bias=False)),
     Wrong("bias along the width", "layout", CONVS, _bias_last),
     Wrong("channels-last data taken for channels first", "layout", OPS, before=_channels_last),
@@ -335,7 +332,17 @@ OTHERS = (
     Wrong("output flattened", "output-shape", OPS, after=lambda case, output: output.reshape(len(output), -1)),
     Wrong("output_shape ignored", "output-shape", (TRANSPOSED,), _without_output_shape),
     Wrong("zeros as a max pool's padding", "pad-value", (MAX,), _with(fill=0.0)),
-    Wrong("edges repeated as padding", "pad-mode", (CONV, AVERAGE), before=_edges),
+    Wrong("edges repeated as padding", "pad-mode", (CONV, AVERAGE, PAD), _with(mode="edge")),
+    *(
+        Wrong(f"{what} as padding", "pad-mode", (*WINDOWS, PAD), _with(mode=mode))
+        for mode, what in (
+            ("reflect", "the input mirrored at its ends"),
+            ("symmetric", "the input mirrored, its ends repeated,"),
+            ("circular", "the input's other end"),
+        )
+    ),
+    Wrong("a value for what is repeated", "pad-mode", (PAD,), _with(mode="constant")),
+    Wrong("zeros for a pad's value", "pad-value", (PAD,), _with(fill=0.0)),
     Wrong("padding counted", "pad-counted", (AVERAGE,), _with(counted=True)),
     Wrong(
         "what lies beyond the padding counted",

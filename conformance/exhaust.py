@@ -9,12 +9,13 @@ ordered pair lies on any two places once, so that each case's axes are swapped i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, product
 from math import lcm, prod
+from typing import Any
 
-from conformance.domain.case import OPS, Basis, Case, Padding, by, spell_padding
+from conformance.domain.case import OPS, PAD_MODES, Basis, Case, Padding, by, spell_padding
 from conformance.domain.geometry import Axis, Pads, Sizes
 from conformance.domain.records import Job, Outcome, Verdict
 
@@ -23,8 +24,12 @@ RULES = {
     "conv_transpose": ("valid", "same", "same_lower"),
     "max_pool": ("valid", "same", "same_lower", "fixed"),
     "avg_pool": ("valid", "same", "same_lower", "fixed"),
+    "pad": (),
 }
 """The paddings that each operator takes by name; ``causal`` on one axis only."""
+
+SPELLED = {"ceil_mode": "-ceil", "count_include_pad": "-counted"}
+"""What a flag adds to a case's identity; a mode and a value add themselves."""
 
 LIFTED = {2: 8, 3: 7}
 """For each rank, how many different axes the covering design has."""
@@ -56,12 +61,13 @@ class Scope:
         """Every case, those together that differ in their padding alone."""
         for rank, op in product(sorted(self.ranks), self.ops):
             rules = [rule for rule in RULES[op] if rule != "causal" or rank == 1]
-            layers: Iterable[Layer] = self.every() if rank == 1 else self.lifted(rank)
+            scope = replace(self, kernel=1, stride=1, dilation=1) if op == "pad" else self
+            layers: Iterable[Layer] = scope.every() if rank == 1 else scope.lifted(rank)
             if rank > 1 and op == "avg_pool":  # which some frameworks have without dilation only
                 layers = dict.fromkeys(chain(layers, replace(self, dilation=1).lifted(rank)))
             for (axes, pads), flags in product(layers, _flags(op)):
                 paddings: list[Padding] = [*rules, *pads]
-                found = [_case(op, axes, padding, **flags) for padding in paddings]
+                found = [_case(op, axes, padding, flags) for padding in paddings]
                 if alike := [case for case in found if stands(case)]:
                     yield alike
 
@@ -87,19 +93,21 @@ class Scope:
         return sizes, (number % (self.pads + 1), (2 * number + 1) % (self.pads + 1))
 
 
-def _flags(op: str) -> list[dict[str, bool]]:
-    """How an operator rounds and counts, in every way."""
+def _flags(op: str) -> list[dict[str, Any]]:
+    """How an operator rounds and counts, or what it repeats, in every way."""
+    if op == "pad":
+        return [{"value": 1.5}, *({"mode": mode} for mode in PAD_MODES[1:])]
     both, one = (False, True), (False,)
     ways = product(both if op.endswith("_pool") else one, both if op == "avg_pool" else one)
     return [{"ceil_mode": ceil, "count_include_pad": counted} for ceil, counted in ways]
 
 
-def _case(op: str, axes: Sequence[Sizes], padding: Padding, ceil_mode: bool, count_include_pad: bool) -> Case:
+def _case(op: str, axes: Sequence[Sizes], padding: Padding, flags: Mapping[str, Any]) -> Case:
     size, kernel, stride, dilation = zip(*axes, strict=True)
     count = prod(size)
-    flags = "-ceil" * ceil_mode + "-counted" * count_include_pad
+    told = "".join(SPELLED.get(name, f"-{value}") for name, value in flags.items() if value)
     return Case(
-        id=f"{op}/i{by(size)}-k{by(kernel)}-s{by(stride)}-d{by(dilation)}-{spell_padding(padding)}{flags}",
+        id=f"{op}/i{by(size)}-k{by(kernel)}-s{by(stride)}-d{by(dilation)}-{spell_padding(padding)}{told}",
         op=op,
         input=size,
         kernel=kernel,
@@ -107,40 +115,33 @@ def _case(op: str, axes: Sequence[Sizes], padding: Padding, ceil_mode: bool, cou
         dilation=dilation,
         padding=padding,
         batch=count + 1,
-        bias=not op.endswith("_pool"),
+        bias=op in ("conv", "conv_transpose"),
         data=Basis(tuple(range(count)), factor=_factor(kernel) if op == "avg_pool" else 0),
-        ceil_mode=ceil_mode,
-        count_include_pad=count_include_pad,
+        **flags,
     )
 
 
 def stands(case: Case) -> bool:
     """Whether a case is one of its own.
 
-    It has outputs; every window of a pool meets the input; where the number of windows is rounded up,
-    there is something to round; and an average is exact.
+    It has an answer; where the number of windows is rounded up, there is something to round; and an
+    average is exact.
     """
-    if any(axis.output < 1 for axis in case.asked):
+    if case.unanswered is not None:
         return False
-    spans = ((axis.size + axis.begin + axis.end - axis.extent, axis.stride) for axis in case.asked)
-    if case.ceil_mode and all(span % stride == 0 for span, stride in spans):
-        return False
-    if case.pool and not all(_meets(axis) for axis in case.asked if isinstance(axis, Axis)):
+    if case.ceil_mode and not any(isinstance(axis, Axis) and _rounds(axis) for axis in case.asked):
         return False
     return case.op != "avg_pool" or _factor(case.kernel) * case.products**2 <= AVERAGED
+
+
+def _rounds(axis: Axis) -> bool:
+    """Whether the ways of rounding give different numbers of windows."""
+    return len({replace(axis, rounding=rounding).output for rounding in ("floor", "ceil", "keep")}) > 1
 
 
 def _factor(kernel: Sizes) -> int:
     """A multiple of all that an average divides by, whatever the padding."""
     return prod(lcm(*range(1, size + 1)) for size in kernel)
-
-
-def _meets(axis: Axis) -> bool:
-    """Whether every window has an element; the first and the last have the fewest."""
-    return all(
-        any(0 <= place < axis.size for place in range(start, start + axis.extent, axis.dilation))
-        for start in axis.starts
-    )
 
 
 def executions(alike: Iterable[Sequence[Case]], spell: Callable[[Case], Sequence[Job]]) -> Iterator[list[Job]]:

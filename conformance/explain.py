@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+from typing import Any
 
-from conformance import runners
-from conformance.domain.case import PADDING_RULES, Case, by, spell_padding
-from conformance.domain.geometry import Axis, Pads, same_elements, same_total
+from conformance import arguments, runners
+from conformance.domain.case import Case, by, spell_padding
+from conformance.domain.geometry import Axis, same_elements, same_total
 from conformance.errors import InputError
 
 WIDEST = 72
@@ -18,25 +19,30 @@ MOST = 8
 
 def configuration(sizes: str, kernel: str, stride: str, dilation: str, padding: str) -> Case:
     """A case from the command line's texts; ``InputError`` where they are none."""
-    size = _numbers("input", sizes)
+    size = arguments.sizes("input", sizes)
     rank = len(size)
     if rank > 3:
         raise InputError(f"--input {sizes!r}; allowed: one to three sizes")
 
-    def per_axis(name: str, text: str) -> tuple[int, ...]:
-        values = _numbers(name, text)
+    def per_axis(name: str, text: str, values: Sequence[Any], kind: str = "number") -> tuple[Any, ...]:
         if len(values) not in (1, rank):
-            raise InputError(f"--{name} {text!r}; allowed: one number, or one for each of the input's {rank} axes")
-        return values * rank if len(values) == 1 else values
+            raise InputError(f"--{name} {text!r}; allowed: one {kind}, or one for each of the input's {rank} axes")
+        return tuple(values) * (rank if len(values) == 1 else 1)
 
+    def numbers(name: str, text: str) -> tuple[int, ...]:
+        return per_axis(name, text, arguments.sizes(name, text))
+
+    given = arguments.padding(padding)
+    if isinstance(given, int):
+        given = [[given, given]]
     case = Case(
         id="explain",
         op="conv",
-        input=size,
-        kernel=per_axis("kernel", kernel),
-        stride=per_axis("stride", stride),
-        dilation=per_axis("dilation", dilation),
-        padding=_padding(padding, rank),
+        input=tuple(size),
+        kernel=numbers("kernel", kernel),
+        stride=numbers("stride", stride),
+        dilation=numbers("dilation", dilation),
+        padding=given if isinstance(given, str) else per_axis("padding", padding, list(map(tuple, given)), "BEGIN.END"),
     )
     if case.padding == "causal" and rank > 1:
         raise InputError("--padding causal; allowed: rank 1")
@@ -47,26 +53,6 @@ def configuration(sizes: str, kernel: str, stride: str, dilation: str, padding: 
                 f"({axis.begin} + {axis.size} + {axis.end})"
             )
     return case
-
-
-def _numbers(name: str, text: str) -> tuple[int, ...]:
-    parts = re.split(r"[x,]", text)
-    if not all(re.fullmatch(r"[1-9][0-9]{0,5}", part) for part in parts):
-        raise InputError(f"--{name} {text!r}; allowed: integers from 1 up, joined by x: 6 or 224x224")
-    return tuple(map(int, parts))
-
-
-def _padding(text: str, rank: int) -> str | Pads:
-    if text in PADDING_RULES:
-        return text
-    if re.fullmatch(r"[0-9]{1,6}", text):
-        return ((int(text), int(text)),) * rank
-    pairs = re.findall(r"([0-9]{1,6})\.([0-9]{1,6})", text)
-    if "x".join(f"{b}.{e}" for b, e in pairs) != text or len(pairs) not in (1, rank):
-        raise InputError(
-            f"--padding {text!r}; allowed: {', '.join(PADDING_RULES)}, an integer, or BEGIN.END for each axis: 0.1x0.1"
-        )
-    return tuple((int(b), int(e)) for b, e in pairs) * (rank if len(pairs) == 1 else 1)
 
 
 def text(case: Case) -> str:

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
 
-from conformance.domain.case import Case
+from conformance.domain.case import LOWEST, Case
 from conformance.domain.causes import CAUSES
-from conformance.domain.geometry import Pads, Sizes, crops_by_rule, pads_by_rule, same_elements
+from conformance.domain.geometry import MODES, Axis, Pads, Sizes, crops_by_rule, pads_by_rule, pads_for, same_elements
 from conformance.domain.records import Spelling
 from conformance.oracle import Reading, reading
 
@@ -100,6 +100,9 @@ def _unnamed(case: Case, spelling: Spelling, changed: Reading) -> list[Pads]:
 
 def _rules(case: Case, spelling: Spelling, changed: Reading) -> Iterator[tuple[str, Pads]]:
     """The pads of a rule that was not asked for, with the cause."""
+    if case.op == "pad":
+        yield "pads-ignored", case.pads_by("valid")
+        return
     pads = spelling.pads
     wrong = [("auto-pad-ignored" if spelling.by_rule else "pads-ignored", "valid")]
     if not spelling.by_rule or case.padding == "valid":
@@ -155,15 +158,14 @@ def begins(case: Case, spelling: Spelling, changed: Reading) -> tuple[range, ...
 
 def amounts(case: Case, changed: Reading, output: Sizes, chosen: Iterable[Sizes]) -> Iterator[Pads]:
     """For each choice of begin pads the end pads that an output of this size needs."""
-    over = changed.axes(case)
-    if case.transposed:
-        spare = [(a.size - 1) * a.stride + a.extent - size for a, size in zip(over, output, strict=True)]
-        for first in chosen:
-            yield tuple((begin, crop - begin) for begin, crop in zip(first, spare, strict=True))
-        return
-    last = [changed.start(axis, size - 1) + over[axis].extent - over[axis].size for axis, size in enumerate(output)]
+    over = [replace(axis, begin=0) for axis in changed.axes(case)]
+    if changed.phased:  # as many windows of stride 1 as reach the last one
+        over = [replace(axis, stride=1) for axis in over]
+        output = tuple(changed.start(axis, size - 1) + 1 for axis, size in enumerate(output))
+    ends = [end for _, end in pads_for(over, output)]
     for first in chosen:
-        yield tuple((begin, max(need - begin, 0)) for begin, need in zip(first, last, strict=True))
+        pads = tuple((begin, end - begin) for begin, end in zip(first, ends, strict=True))
+        yield pads if case.transposed else tuple((begin, max(end, 0)) for begin, end in pads)
 
 
 def hypotheses(case: Case, spelling: Spelling, output: Sizes, screen: Screen | None = None) -> list[Hypothesis]:
@@ -229,6 +231,9 @@ def sizes(case: Case, spelling: Spelling) -> set[Sizes]:
 
 def changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
     """Every combination of changes besides the padding's, none of them included."""
+    if case.op == "pad":
+        yield from _pad_changes(faithful)
+        return
     if case.pool:
         yield from _pool_changes(case, faithful)
         return
@@ -257,6 +262,23 @@ def changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Re
         causes = tuple(filter(None, (d, s, p, k, a, g, b)))
         if len(causes) <= MOST and not (phased and d == "dilation-ignored"):
             yield causes, Reading(faithful.pads, stride, dilation, bias, flip, swap, interleave, phased, last)
+    if case.op == "conv":
+        yield from _modes(faithful)
+
+
+def _modes(faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
+    """What the padding repeats instead of what it should, all else right."""
+    for mode in MODES:
+        if mode != faithful.mode:
+            yield ("pad-mode",), replace(faithful, mode=mode)
+
+
+def _pad_changes(faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
+    """What a pad can do otherwise: what it repeats, its value."""
+    yield (), faithful
+    if faithful.mode == "constant" and faithful.fill:
+        yield ("pad-value",), replace(faithful, fill=0.0)
+    yield from _modes(faithful)
 
 
 def _pool_changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
@@ -274,6 +296,8 @@ def _pool_changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ..
     values: list[tuple[str, dict[str, Any]]] = [("", {})]
     if case.op == "max_pool":
         values.append(("pad-value", {"fill": 0.0}))
+        if any(isinstance(axis, Axis) and axis.output > 0 and axis.lonely for axis in faithful.axes(case)):
+            values.append(("pad-value", {"fill": LOWEST[case.dtype]}))
     else:
         counted = case.count_include_pad
         values.append(("pad-not-counted" if counted else "pad-counted", {"counted": not counted}))
@@ -284,6 +308,7 @@ def _pool_changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ..
     for changes in product(windows, strides, values, roundings):
         fields = {name: value for _, change in changes for name, value in change.items()}
         yield tuple(cause for cause, _ in changes if cause), replace(faithful, **fields)
+    yield from _modes(faithful)
 
 
 def changed(asked: Reading, found: Reading) -> dict[str, Any]:
@@ -312,8 +337,10 @@ def explain(case: Case, asked: Reading, found: Reading) -> str:
         parts.append("no bias added")
     if found.bias_last:
         parts.append("the bias added along the last axis")
-    if found.fill != asked.fill:
-        parts.append("zeros as padding")
+    if found.mode != asked.mode:
+        parts.append(f"{found.mode} padding where {asked.mode} is asked for")
+    elif found.fill != asked.fill and found.mode == "constant":
+        parts.append(f"{found.fill:g} as padding where {asked.fill:g} is asked for")
     if (found.counted, found.overhang) != (asked.counted, asked.overhang):
         what = "the padding and what lies beyond it" if found.overhang else "the padding"
         parts.append(f"{what} {'counted' if found.counted or found.overhang else 'left out'} in the divisor")

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from conformance.domain.case import Case
+from conformance.domain.case import OWN, Case
 from conformance.domain.records import Judged
 from conformance.errors import InputError
 
@@ -61,10 +61,10 @@ def case_record(case: Case) -> Record:
         "seed": case.seed,
         "since": case.since,
     }
-    own = {name: getattr(case, name) for name in ("output_padding", "output_shape", "ceil_mode", "count_include_pad")}
+    own = {name: _finite(value) for name, default in OWN.items() if (value := getattr(case, name)) != default}
     people = {"tags": case.tags, "title": case.title, "source": case.source, "note": case.note}
     people |= {"where": case.where, "written": case.written}
-    return {**record, **{name: value for name, value in {**own, **people}.items() if value}}
+    return {**record, **own, **{name: value for name, value in people.items() if value}}
 
 
 def result_record(judged: Judged) -> Record:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conformance.domain.case import Case
-from conformance.domain.geometry import AnyAxis, Pads, Sizes, axes, transposed_axes
-from conformance.domain.tensors import Data
+from conformance.domain.geometry import AnyAxis, Pads, Sizes, axes, outside, transposed_axes
+from conformance.domain.tensors import Data, rounded
 
 Reference = NDArray[np.float64]
 
@@ -28,8 +28,9 @@ CHUNK = 2**22
 class Reading:
     """What an implementation computes: the geometry it uses, and what it does to kernel, bias and channels.
 
-    For pools, ``rounding`` and ``counted`` are ``geometry.Axis``'s, ``overhang`` counts what lies beyond
-    the end pad too, and ``fill`` is what the padding of a max pool holds.
+    ``mode`` is what the padding repeats (``geometry.MODES``), ``fill`` what that of a max pool or a pad holds. For
+    pools, ``rounding`` and ``counted`` are ``geometry.Axis``'s, and ``overhang`` counts what lies beyond the end
+    pad too.
 
     ``flip`` reverses the kernel on every axis; ``swap`` reverses the order of the kernel's axes;
     ``interleave`` gives the output channels in the order ``(filters / groups, groups)``. ``phased``
@@ -51,22 +52,24 @@ class Reading:
     counted: bool = False
     overhang: bool = False
     fill: float = -inf
+    mode: str = "constant"
 
     def axes(self, case: Case) -> tuple[AnyAxis, ...]:
         """The axes of ``case`` as this reading has them."""
-        geometry = (self.pads, self.stride, self.dilation, self.rounding, self.counted)
+        geometry = (self.pads, self.stride, self.dilation, self.rounding, self.counted, self.mode)
         if not self.swap and geometry == (
             case.pads,
             case.stride,
             case.dilation,
             case.rounding,
             case.count_include_pad,
+            case.mode,
         ):
             return case.asked
         kernel = case.kernel[::-1] if self.swap else case.kernel
         if case.transposed:
             return transposed_axes(case.input, kernel, self.stride, self.dilation, self.pads)
-        return axes(case.input, kernel, self.stride, self.dilation, self.pads, self.rounding, self.counted)
+        return axes(case.input, kernel, self.stride, self.dilation, self.pads, self.rounding, self.counted, self.mode)
 
     def output_shape(self, case: Case) -> Sizes:
         """``N O spatial…``; a spatial size below 1 means that the kernel does not fit."""
@@ -104,11 +107,15 @@ def _phased_count(axis: AnyAxis) -> int:
 def reading(case: Case, pads: Pads) -> Reading:
     """The faithful reading of a case under some pads."""
     how = Reading(pads, case.stride, case.dilation, case.bias)
+    if case.op == "pad":
+        return replace(how, fill=float(rounded(np.array([case.value]), case.dtype)[0]), mode=case.mode)
     return replace(how, rounding=case.rounding, counted=case.count_include_pad) if case.pool else how
 
 
 def compute(case: Case, data: Data, how: Reading) -> Reference:
     """The output of ``case`` under a reading, ``N O spatial…``, in float64."""
+    if case.op == "pad":
+        return pad(data.input, how.axes(case), how.fill, how.mode)
     if case.pool:
         return pool(case, data, how)
     return transpose(case, data, how) if case.transposed else convolve(case, data, how)
@@ -118,11 +125,11 @@ def pool(case: Case, data: Data, how: Reading) -> Reference:
     """The largest or the mean element of every window (ONNX ``MaxPool``, ``AveragePool``).
 
     Padding never wins a max pool; a mean is over the elements of the window, and over its padding
-    where that is counted, but not over what lies beyond the end pad. Every window meets the input.
+    where that is counted, but not over what lies beyond the end pad. The largest of no element is -inf.
     """
     over = how.axes(case)
     largest = case.op == "max_pool"
-    padded = pad(data.input, over, how.fill if largest else 0.0)
+    padded = pad(data.input, over, how.fill if largest else 0.0, how.mode)
     windows = _windows(padded, over, groups=case.channels)
     taps = tuple(range(2, 3 + case.rank))
     if largest:
@@ -180,7 +187,7 @@ def _sums(case: Case, data: Data, how: Reading) -> Reference:
     if how.flip:
         weights = weights[(slice(None), slice(None), *[slice(None, None, -1)] * case.rank)]
     over = how.axes(case)
-    padded = pad(data.input, over)
+    padded = pad(data.input, over, mode=how.mode)
     batch, groups = len(padded), case.groups
     outputs = tuple(axis.output for axis in over)
     windows = _windows(padded, over, groups)
@@ -235,9 +242,16 @@ def _phased_sums(case: Case, data: Data, how: Reading) -> Reference:
     return picked
 
 
-def pad(tensor: NDArray[np.generic], over: Sequence[AnyAxis], fill: float = 0.0) -> Reference:
+def pad(tensor: NDArray[np.generic], over: Sequence[AnyAxis], fill: float = 0.0, mode: str = "constant") -> Reference:
     """The input in float64 inside padding, as far as any window reads; a negative begin pad crops."""
     need = [(axis.output - 1) * axis.stride + axis.extent for axis in over]
+    if mode != "constant":
+        sources = [
+            [outside(mode, place - axis.begin, axis.size) for place in range(size)]
+            for axis, size in zip(over, need, strict=True)
+        ]
+        places: tuple[Any, ...] = (..., *np.ix_(*sources))
+        return np.ascontiguousarray(tensor[places], np.float64)
     padded = np.full((*tensor.shape[:2], *need), fill) if fill else np.zeros((*tensor.shape[:2], *need))
     target, source = [slice(None)] * 2, [slice(None)] * 2
     for axis, size in zip(over, need, strict=True):

@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from importlib.metadata import PackageNotFoundError, version
 
 from conformance import runners
 from conformance.domain.case import Case
@@ -85,6 +84,8 @@ def _matching(runner: Runner, variant: str) -> list[str]:
 
 def installed(runner: Runner) -> dict[str, str]:
     """The versions of those of a runner's packages that are installed here."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to load
+
     found = {}
     for name in runner.distributions:
         try:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from conformance import oracle
 from conformance.domain.case import INTEGERS, Basis, Case
-from conformance.domain.geometry import Axis, Pads, Sizes, canonical
+from conformance.domain.geometry import MODES, AnyAxis, Axis, Sizes, canonical, pads_for
 from conformance.domain.records import Job, Outcome
 from conformance.domain.tensors import Data, tensors, typed
 from conformance.errors import InputError
@@ -69,14 +69,10 @@ class Found:
     channels: str = ""
     bias: str = ""
     fill: float | None = None
+    mode: str = ""
     divisor: str = ""
     windows: str = ""
     problem: str = ""
-
-    @property
-    def pads(self) -> Pads:
-        """Begin and end of every axis."""
-        return tuple((axis.begin, axis.end) for axis in self.axes)
 
 
 class InexpressibleError(Exception):
@@ -105,7 +101,7 @@ def cases(case: Case) -> list[Case]:
         )
     base = INTEGERS[case.dtype] // 2
     digits, count = 1, prod(case.weight_shape)
-    while not case.pool and base**digits < count:
+    while case.weighted and base**digits < count:
         digits += 1
     return [
         replace(small, id=f"{case.id}@probe{digit}", batch=len(columns) + 1, data=Basis(tuple(columns), digit))
@@ -151,7 +147,8 @@ def conclude(probes: Sequence[Case], outputs: Sequence[Array]) -> Found:
     case = probes[0]
     whole = len(_columns(case)) == case.batch - 1
     try:
-        return (_pool if case.pool else _layer)(probes, outputs, Found(case, len(probes), whole))
+        read = _layer if case.weighted else _pool if case.pool else _pad
+        return read(probes, outputs, Found(case, len(probes), whole))
     except InexpressibleError as error:
         return Found(case, len(probes), whole, problem=str(error))
 
@@ -162,7 +159,7 @@ def smaller(case: Case) -> Iterator[Case]:
     for size in sizes[:SMALLER]:
         name = f"{case.id}@{'x'.join(map(str, size))}"
         small = replace(case, id=name, input=size, output_shape=())
-        fits = size != case.input and min(small.output(small.pads)) > 0 and not small.lonely
+        fits = size != case.input and small.unanswered is None
         if fits and _elements(small, prod(small.input_shape[1:])) <= LIMIT:
             yield small
 
@@ -177,6 +174,8 @@ def nameless(found: Found) -> str:
             parts.append(f"the kernel's axis {axis.kernel_axis} along axis {number}")
     if found.channels != "as asked":
         parts.append(found.channels)
+    if found.case.op == "pad":
+        parts.append(found.windows)
     return "; ".join(parts)
 
 
@@ -239,8 +238,8 @@ def _check(probes: Sequence[Case], outputs: Sequence[Array], found: Found, axes:
     bias, bias_last = _bias(case, outputs[0][0], links)
     stride = tuple(axis.stride or asked for axis, asked in zip(axes, case.stride, strict=True))
     dilation = tuple(axis.dilation or asked for axis, asked in zip(axes, case.dilation, strict=True))
-    pads = _pads(case, kernel, stride, dilation, [axis.begin for axis in axes], outputs[0].shape[2:])
-    reading = Reading(pads, stride, dilation, bias, bias_last=bias_last)
+    reading = Reading(tuple((axis.begin, 0) for axis in axes), stride, dilation, bias, bias_last=bias_last)
+    reading = replace(reading, pads=pads_for(reading.axes(replace(case, kernel=kernel)), outputs[0].shape[2:]))
     flips = [number for number, axis in enumerate(axes) if axis.flipped]
     for probe, output in zip(probes, outputs, strict=True):
         _compare(probe, output, _forward(probe, reading, order, flips, links))
@@ -257,7 +256,7 @@ def _check(probes: Sequence[Case], outputs: Sequence[Array], found: Found, axes:
             for axis, along, (begin, end) in zip(axes, order, canonical(over), strict=True)
         ),
         reading=named if simple else None,
-        channels=_spell_channels(case, channels, links),
+        channels=_spell_channels(channels, links),
         bias=("along the last axis" if bias_last else "kept" if bias else "dropped") if case.bias else "",
     )
 
@@ -332,18 +331,6 @@ def _slope(target: Array, along: Array, others: Array) -> int | None:
     return rise // gap
 
 
-def _pads(case: Case, kernel: Sizes, stride: Sizes, dilation: Sizes, begins: Sequence[int], output: Sizes) -> Pads:
-    """The pads of every axis: the begin as read, the end that the number of outputs needs."""
-    pads = []
-    for size, k, s, d, begin, count in zip(case.input, kernel, stride, dilation, begins, output, strict=True):
-        extent = (k - 1) * d + 1
-        if case.transposed:
-            pads.append((begin, (size - 1) * s + extent - begin - count))
-        else:
-            pads.append((begin, (count - 1) * s + extent - size - begin))
-    return tuple(pads)
-
-
 def _bias(case: Case, still: Array, links: Array) -> tuple[bool, bool]:
     """Whether the bias was added, and whether along the last axis; ``still`` is the output without an impulse.
 
@@ -389,7 +376,8 @@ def _compare(case: Case, output: Array, expected: Array) -> None:
     """Raise the first output that a geometry does not explain."""
     if output.shape != expected.shape:
         raise InexpressibleError(f"outputs of shape {output.shape}, where the geometry read gives {expected.shape}")
-    wrong = np.argwhere(np.abs(output - expected) >= 0.5)
+    with np.errstate(invalid="ignore"):  # an infinity agrees with the same one, NaN with nothing
+        wrong = np.argwhere(~((output == expected) | (np.abs(output - expected) < 0.5)))
     if len(wrong):
         place = wrong[0]
         got, due = float(output[tuple(place)]), float(expected[tuple(place)])
@@ -413,7 +401,7 @@ def _channels(case: Case, links: Array) -> str:
     return "interleaved" if seen <= due([int(place) for place in mixed]) else "other"
 
 
-def _spell_channels(case: Case, kind: str, links: Array) -> str:
+def _spell_channels(kind: str, links: Array) -> str:
     if not kind:
         return "as asked"
     sees = {
@@ -423,9 +411,8 @@ def _spell_channels(case: Case, kind: str, links: Array) -> str:
     return ", ".join(f"output {output} sees channels {elements}" for output, elements in list(sees.items())[:8])
 
 
-def _pool(probes: Sequence[Case], outputs: Sequence[Array], found: Found) -> Found:
-    """A pool: the window from who sees whose impulse, then what explains every number."""
-    case, (output,) = probes[0], outputs
+def _members(case: Case, output: Array) -> tuple[Array, Array]:
+    """Which output of a pool or a pad sees which element, both by their places: one row for each pair."""
     shape = (case.batch, case.channels)
     if output.ndim != case.rank + 2 or output.shape[:2] != shape:
         raise InexpressibleError(f"outputs of shape {output.shape}, where {shape} and {case.rank} axes are due")
@@ -437,12 +424,59 @@ def _pool(probes: Sequence[Case], outputs: Sequence[Array], found: Found) -> Fou
     across = elements[seen[:, 0], 0] != seen[:, 1]
     if across.any():
         raise InexpressibleError(f"{_output(seen[across][0])} sees another channel")
+    return seen[:, 2:], elements[seen[:, 0], 1:]
+
+
+def _pad(probes: Sequence[Case], outputs: Sequence[Array], found: Found) -> Found:
+    """A pad: the element that every output is, and the value of those that are none."""
+    case, (output,) = probes[0], outputs
+    places, elements = _members(case, output)
+    others = output[0, 0][(output[1:, 0] == output[0, 0]).all(axis=0)]
+    fill = float(others[0]) if others.size else 0.0
+    pairs = [set(zip(*pair, strict=True)) for pair in zip(places.T.tolist(), elements.T.tolist(), strict=True)]
+    problem = "an output sees several elements, or not the same ones as its neighbours"
+    for mode in dict.fromkeys((case.mode, *MODES)):
+        pads = [
+            _shift(mode, axis, count, seen)
+            for axis, count, seen in zip(case.asked, output.shape[2:], pairs, strict=True)
+        ]
+        if None in pads:
+            continue
+        reading = replace(oracle.reading(case, tuple(filter(None, pads))), fill=fill, mode=mode)
+        try:
+            _compare(case, output, oracle.compute(case, tensors(case), reading))
+        except InexpressibleError as error:
+            problem = str(error)
+            continue
+        axes = tuple(Seen(*pair, None, None, None, None) for pair in canonical(reading.axes(case)))
+        return replace(found, axes=axes, reading=reading, channels="as asked", fill=fill, mode=mode)
+    if any(len(dict(seen)) < len(seen) for seen in pairs):
+        raise InexpressibleError(problem)
+    rows = [[dict(seen).get(place, "-") for place in range(n)] for seen, n in zip(pairs, output.shape[2:], strict=True)]
+    told = (f"the elements {' '.join(map(str, row))} along axis {axis}" for axis, row in enumerate(rows))
+    return replace(found, channels="as asked", windows="; ".join(told))
+
+
+def _shift(mode: str, asked: AnyAxis, count: int, seen: set[tuple[int, int]]) -> tuple[int, int] | None:
+    """The pads of an axis with which every output is the element that it was seen to be, those asked for first."""
+    for begin in dict.fromkeys((asked.begin, *range(1 - asked.size, count))):
+        axis = Axis(asked.size, 1, 1, 1, begin, count - asked.size - begin, mode=mode)
+        if seen == {(place, read) for place, (read,) in enumerate(axis.reads()) if read is not None}:
+            return axis.begin, axis.end
+    return None
+
+
+def _pool(probes: Sequence[Case], outputs: Sequence[Array], found: Found) -> Found:
+    """A pool: the window from who sees whose impulse, then what explains every number."""
+    case, (output,) = probes[0], outputs
+    windows, elements = _members(case, output)
     data, fill = tensors(case), -np.inf
     if case.op == "max_pool" and (output[0] > data.input[0].max()).any():
         fill = float(output[0].max())
-    windows = seen[:, 2:]
+    elif case.op == "max_pool" and (output[0] < data.input[0].min()).any():
+        fill = float(output[0].min())  # of a window without an element
     choices = [
-        list(_windows(case, number, windows[:, number], elements[seen[:, 0], 1 + number], output.shape[2 + number]))
+        list(_windows(case, number, windows[:, number], elements[:, number], output.shape[2 + number]))
         for number in range(case.rank)
     ]
     problem = "no window of a stride and a dilation has these elements"

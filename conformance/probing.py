@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from conformance import arguments, oracle
 from conformance import cases as case_files
-from conformance.domain.case import PADDING_RULES, Case, spell_padding
+from conformance.domain.case import Case, spell_padding
 from conformance.domain.geometry import same_elements
 from conformance.domain.records import Job, Outcome
 from conformance.errors import InputError
@@ -32,35 +32,15 @@ def by_options(given: Mapping[str, Any]) -> Case:
     for name, option in (("sizes", "input"), ("kernel", "kernel"), ("padding", "padding")):
         if name not in fields:
             raise InputError(f"--{option} is missing; allowed: a case's identity, or --input, --kernel and --padding")
-    fields["input"] = numbers("input", fields.pop("sizes"))
+    fields["input"] = arguments.sizes("input", fields.pop("sizes"))
     for name in ("kernel", "stride", "dilation", "output_padding"):
         if name in fields:
-            sizes = numbers(name, fields[name])
+            sizes = arguments.sizes(name, fields[name], least=0 if name == "output_padding" else 1)
             fields[name] = sizes[0] if len(sizes) == 1 else sizes
     if "groups" in fields:
         fields["groups"] = int(fields["groups"]) if fields["groups"].isdecimal() else fields["groups"]
-    fields["padding"] = padding(fields["padding"])
+    fields["padding"] = arguments.padding(fields["padding"])
     return case_files.from_fields(fields)
-
-
-def numbers(name: str, text: str) -> list[int]:
-    """``224x224`` as a list."""
-    if not re.fullmatch(r"[0-9]{1,6}([x,][0-9]{1,6})*", text):
-        raise InputError(f"--{name.replace('_', '-')} {text!r}; allowed: integers joined by x: 6 or 224x224")
-    return [int(part) for part in re.split(r"[x,]", text)]
-
-
-def padding(text: str) -> Any:
-    """A rule, a number, or ``0.1x0.1``, as a case file has them."""
-    if text in PADDING_RULES:
-        return text
-    if re.fullmatch(r"[0-9]{1,6}", text):
-        return int(text)
-    pairs = re.findall(r"([0-9]{1,6})\.([0-9]{1,6})", text)
-    if "x".join(f"{b}.{e}" for b, e in pairs) != text or not pairs:
-        allowed = f"{', '.join(PADDING_RULES)}, an integer, or BEGIN.END for each axis: 0.1x0.1"
-        raise InputError(f"--padding {text!r}; allowed: {allowed}")
-    return [[int(begin), int(end)] for begin, end in pairs]
 
 
 def describe(job: Job, found: Found | Outcome) -> tuple[str, bool]:
@@ -80,7 +60,13 @@ def describe(job: Job, found: Found | Outcome) -> tuple[str, bool]:
         seen, due = (axis.begin, axis.end), asked.canonical()
         remark = "" if seen == due else f", asked {spell_pads(case, due)}"
         lines.append(f"  axis {number}: {spell_pads(case, seen)}{remark}; {spell(axis, case, number)}")
-    facts = {"channels": found.channels, "bias": found.bias, "divisor": found.divisor, "windows": found.windows}
+    facts = {
+        "channels": found.channels,
+        "bias": found.bias,
+        "mode": found.mode,
+        "divisor": found.divisor,
+        "windows": found.windows,
+    }
     if found.fill is not None:
         facts["padding's value"] = f"{found.fill:g}"
     lines += [f"  {name}: {value}" for name, value in facts.items() if value]
@@ -88,7 +74,8 @@ def describe(job: Job, found: Found | Outcome) -> tuple[str, bool]:
     if reading is None:
         return "\n".join(lines), False
     alike = alike and reading.bias == case.bias and not (reading.flip or reading.swap or reading.interleave)
-    alike = alike and not reading.bias_last and reading.fill != 0 and not reading.overhang
+    padding = oracle.reading(found.case, found.case.pads).fill
+    alike = alike and not reading.bias_last and reading.fill == padding and not reading.overhang
     return "\n".join([*lines, "  as asked" if alike else "  NOT as asked"]), alike
 
 

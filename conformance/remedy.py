@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from conformance import hypotheses, oracle, probe, separate
 from conformance.domain.case import Case
-from conformance.domain.geometry import Pads, canonical, same_elements
+from conformance.domain.geometry import canonical, pads_for, same_elements
 from conformance.domain.records import Job, Judged, Outcome, Spelling, Verdict
 from conformance.errors import InputError
 from conformance.oracle import Reading
@@ -48,7 +48,7 @@ def remedy(
         return sorted(able, key=lambda other: other.spelling.by_rule)[:1]
 
     groups: dict[tuple[str, str], list[Judged]] = {}
-    waiting: list[Judged] = []
+    waiting: list[tuple[Judged, list[Job]]] = []
     for item in judged:
         key = item.job.runner, item.job.case.id
         group = groups.setdefault(key, [])
@@ -69,11 +69,12 @@ def remedy(
                         separating=separating(one.job, one.verdict, like, told),
                     ),
                 )
-                if UNKNOWN in one.verdict.causes or (right is None and untried(one.job)):
-                    waiting.append(one)
+                more = [] if right else untried(one.job)
+                if UNKNOWN in one.verdict.causes or more:
+                    waiting.append((one, more))
                 else:
                     yield one
-    yield from _more(waiting, untried, like, execute, judging)
+    yield from _more(waiting, like, execute, judging)
 
 
 def fix(job: Job) -> dict[str, str]:
@@ -100,23 +101,19 @@ def separating(job: Job, verdict: Verdict, like: Like, told: dict[object, str]) 
 
 
 def _more(
-    waiting: Sequence[Judged],
-    untried: Callable[[Job], list[Job]],
-    like: Like,
-    execute: Execute,
-    judging: Judging,
+    waiting: Sequence[tuple[Judged, Sequence[Job]]], like: Like, execute: Execute, judging: Judging
 ) -> Iterator[Judged]:
-    """The verdicts that wait for more jobs: other variants, and probes."""
+    """The verdicts that wait for more jobs: other variants, which may be a fix, and probes."""
     if not waiting:
         return
-    fixes = {other.key: other for item in waiting if item.verdict.fix is None for other in untried(item.job)}
+    fixes = {other.key: other for _, others in waiting for other in others}
     right: dict[tuple[str, str], Job] = {}
     for item in judging(execute(list(fixes.values()))):
         if item.verdict.kind == "match":
             right.setdefault((item.job.runner, item.job.case.id), item.job)
-    probes = {item.job.key: probe_jobs(item.job, like) for item in waiting if UNKNOWN in item.verdict.causes}
+    probes = {item.job.key: probe_jobs(item.job, like) for item, _ in waiting if UNKNOWN in item.verdict.causes}
     outcomes = {job.key: outcome for job, outcome in execute([job for several in probes.values() for job in several])}
-    for item in waiting:
+    for item, _ in waiting:
         verdict, job = item.verdict, item.job
         if job.key in probes:
             several = probes[job.key]
@@ -142,7 +139,9 @@ def probed(job: Job, verdict: Verdict, outcome: Outcome, found: Found | Outcome 
     if found.problem:
         return replace(verdict, evidence=f"{verdict.evidence}; the probe: no such geometry: {found.problem}")
     if found.reading is None:
-        return replace(verdict, evidence=f"{verdict.evidence}; read by a probe: {probe.nameless(found)}")
+        known = "pad-mode" if job.case.op == "pad" else UNKNOWN
+        told = tuple(known if cause == UNKNOWN else cause for cause in verdict.causes)
+        return replace(verdict, causes=told, evidence=f"{verdict.evidence}; read by a probe: {probe.nameless(found)}")
     reading = stretched(found, job.case, outcome)
     asked = oracle.reading(job.case, job.case.pads)
     evidence = f"read by a probe: {hypotheses.explain(job.case, asked, reading)}"
@@ -151,7 +150,7 @@ def probed(job: Job, verdict: Verdict, outcome: Outcome, found: Found | Outcome 
         return replace(verdict, evidence=f"{verdict.evidence}; {evidence}, which is not this output")
     return replace(
         verdict,
-        causes=causes if None not in causes else (UNKNOWN,),  # type: ignore[arg-type]
+        causes=causes,
         evidence=evidence,
         effective=canonical(reading.axes(job.case)),
         geometry=hypotheses.changed(asked, reading),
@@ -164,47 +163,27 @@ def stretched(found: Found, case: Case, outcome: Outcome) -> Reading:
     reading = found.reading
     if found.case.input == case.input:
         return reading
-    pads = []
-    for axis, size, count in zip(found.reading.axes(found.case), case.input, outcome.output.shape[2:], strict=True):
-        if case.transposed:
-            pads.append((axis.begin, (size - 1) * axis.stride + axis.extent - axis.begin - count))
-        else:
-            pads.append((axis.begin, (count - 1) * axis.stride + axis.extent - size - axis.begin))
-    return replace(reading, pads=tuple(pads))
+    return replace(reading, pads=pads_for(reading.axes(case), outcome.output.shape[2:]))
 
 
-def name(case: Case, spelling: Spelling, how: Reading) -> tuple[str | None, ...]:
-    """The causes of a reading, None among them where something that differs has no name."""
+def name(case: Case, spelling: Spelling, how: Reading) -> tuple[str, ...]:
+    """The causes of a reading, in the order of the closed list; unknown where something that differs has no name.
+
+    A dilation or stride that no window of this case tells is not compared.
+    """
     asked = oracle.reading(case, spelling.pads)
-    ones, first = (1,) * case.rank, case.dilation[:1] * case.rank
-    causes: list[str | None] = []
-    if _seen(how.dilation, case) != _seen(case.dilation, case):
-        named = {_seen(first, case): "dilation-first-axis", _seen(ones, case): "dilation-ignored"}
-        causes.append(named.get(_seen(how.dilation, case)))
-    if how.stride != case.stride:
-        causes.append("stride-first-axis" if how.stride == case.stride[:1] * case.rank else None)
-    flags = {
-        "kernel-flipped": how.flip,
-        "axes-swapped": how.swap,
-        "group-order": how.interleave,
-        "bias-dropped": case.bias and not how.bias,
-        "layout": how.bias_last,
-        "pad-value": how.fill != asked.fill,
-        "ceil-mode": how.rounding != asked.rounding,
-        "pad-counted": how.overhang or (how.counted and not asked.counted),
-        "pad-not-counted": asked.counted and not how.counted and not how.overhang,
-    }
-    causes += [cause for cause, present in flags.items() if present]
-    if not _same(case, how, spelling.pads):
-        pads = hypotheses.paddings(case, spelling, how)
-        causes[:0] = next((named for named, wrong in pads if _same(case, how, wrong)), (hypotheses.AMOUNT,))
-    return tuple(causes)
-
-
-def _same(case: Case, how: Reading, pads: Pads) -> bool:
-    return same_elements(how.axes(case), replace(how, pads=pads).axes(case))
-
-
-def _seen(dilation: Sequence[int], case: Case) -> tuple[int, ...]:
-    """The dilation of the axes whose kernel has more than one tap."""
-    return tuple(amount for amount, taps in zip(dilation, case.kernel, strict=True) if taps > 1)
+    over = how.axes(case)
+    fill = asked.fill if how.fill == asked.fill else 0.0  # any other value has the same name
+    for causes, changed in hypotheses.changes(case, asked):
+        alike = replace(changed, pads=how.pads)
+        if replace(how, stride=changed.stride, dilation=changed.dilation, fill=fill) != alike:
+            continue
+        if same_elements(over, alike.axes(case)):
+            named = (
+                some
+                for some, pads in hypotheses.paddings(case, spelling, changed)
+                if same_elements(over, replace(changed, pads=pads).axes(case))
+            )
+            together = (*next(named, (hypotheses.AMOUNT,)), *causes)
+            return tuple(sorted(together, key=hypotheses.ORDER.__getitem__))
+    return (UNKNOWN,)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for some reads every installed package
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, ValidationError
 
 from conformance.errors import InputError
 from conformance.strict_yaml import Document, shown
@@ -26,7 +26,9 @@ PaddingName = Literal["valid", "same", "same_lower", "causal", "fixed"]
 Padding = PaddingName | Amount | PadPairs
 Dtype = Literal["float32", "float64", "float16", "bfloat16"]
 Numbers = list[Any]
-Op = Literal["conv", "conv_transpose", "max_pool", "avg_pool"]
+Op = Literal["conv", "conv_transpose", "max_pool", "avg_pool", "pad"]
+PadMode = Literal["constant", "reflect", "edge", "circular"]
+Number = StrictInt | StrictFloat
 AmountPerAxis = Amount | Annotated[list[Amount], Field(min_length=1, max_length=3)]
 
 UNSET: Any = None
@@ -38,6 +40,8 @@ _PADDING = (
 )
 _OPS = ", ".join(get_args(Op))
 _AMOUNTS = "an integer from 0 up for every axis, or a list of one for each axis"
+_MODES = ", ".join(get_args(PadMode))
+_VALUE = "a number, .inf or -.inf"
 _DTYPES = "float32, float64, float16 or bfloat16"
 _PER_AXIS = "an integer from 1 up for every axis, or a list of one for each axis"
 
@@ -85,6 +89,8 @@ class CaseFields(_Strict):
     output_shape: PerAxis = Field(UNSET, description=f"conv_transpose with same or same_lower: {_PER_AXIS}")
     ceil_mode: StrictBool = Field(UNSET, description="pools: true or false (default false)")
     count_include_pad: StrictBool = Field(UNSET, description="avg_pool: true or false (default false)")
+    mode: PadMode = Field(UNSET, description=f"pad: {_MODES} (default constant)")
+    value: Number = Field(UNSET, description=f"pad with mode constant: {_VALUE} (default 0)")
     dtype: Dtype = Field(UNSET, description=f"{_DTYPES} (default float32)")
     data: Literal["lattice", "normal"] | WrittenFields = Field(
         UNSET, description="lattice, normal, or {input: …, weights: …} written out (default lattice)"
@@ -120,6 +126,8 @@ class MatrixFields(_Strict):
     output_padding: list[AmountPerAxis] = Field(UNSET, min_length=1, description=f"a list, each {_AMOUNTS}")
     ceil_mode: list[StrictBool] = Field(UNSET, min_length=1, description="a list of true and false")
     count_include_pad: list[StrictBool] = Field(UNSET, min_length=1, description="a list of true and false")
+    mode: list[PadMode] = Field(UNSET, min_length=1, description=f"a list of {_MODES}")
+    value: list[Number] = Field(UNSET, min_length=1, description=f"a list, each {_VALUE}")
     dtype: list[Dtype] = Field(UNSET, min_length=1, description=f"a list, each {_DTYPES}")
     data: list[Literal["lattice", "normal"]] = Field(UNSET, min_length=1, description="a list of lattice and normal")
     seed: list[Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]] = Field(
@@ -144,6 +152,8 @@ class ExcludeFields(_Strict):
     output_padding: AmountPerAxis = Field(UNSET, description=_AMOUNTS)
     ceil_mode: StrictBool = Field(UNSET, description="true or false")
     count_include_pad: StrictBool = Field(UNSET, description="true or false")
+    mode: PadMode = Field(UNSET, description=_MODES)
+    value: Number = Field(UNSET, description=_VALUE)
     dtype: Dtype = Field(UNSET, description=_DTYPES)
     data: Literal["lattice", "normal"] = Field(UNSET, description="lattice or normal")
     seed: Amount = Field(UNSET, description="an integer from 0 up")

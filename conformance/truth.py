@@ -16,7 +16,7 @@ from conformance import bounds, oracle
 from conformance.bounds import Sums, within
 from conformance.domain.case import Case
 from conformance.domain.facts import length_fits_channels
-from conformance.domain.geometry import Pads, Sizes, canonical
+from conformance.domain.geometry import Pads, Sizes, canonical, pads_for
 from conformance.domain.tensors import Data, tensors
 from conformance.oracle import Reading, Reference
 
@@ -60,6 +60,11 @@ class Truth:
         """The elements of the right output."""
         return prod(self.asked.output_shape(self.case))
 
+    @cached_property
+    def infinite(self) -> bool:
+        """Whether the right output has infinities: a max pool's window of no element, a pad's value."""
+        return not self.case.weighted and bool(np.isinf(self.answer(self.asked)[0]).any())
+
     @property
     def huge(self) -> bool:
         """Whether a hypothesis is held against samples only."""
@@ -76,6 +81,8 @@ class Truth:
     def fresh(self, how: Reading) -> tuple[Reference, Reference | float]:
         """The same, computed anew and not kept."""
         reference = oracle.compute(self.case, self.data, how)
+        if self.case.op == "pad":
+            return reference, bounds.COPIED
         if self.exact:
             return reference, bounds.LATTICE
         return reference, bounds.direct(Sums(self.case, self.data, how, reference), self.precision)
@@ -88,7 +95,7 @@ class Truth:
     def first_channel(self) -> Truth:
         """What the first output channel of the first sample needs, and no more."""
         case, data = self.case, self.data
-        inner = 1 if case.pool else case.channels // case.groups
+        inner = case.channels // case.groups if case.weighted else 1
         small = replace(case, batch=1, channels=inner, filters=1, groups=1)
         bias = None if data.bias is None else data.bias[:1]
         weights = data.weights[:inner, :1] if case.transposed else data.weights[:1]
@@ -96,12 +103,9 @@ class Truth:
 
     def dense(self, how: Reading, low: Sizes, counts: Sizes) -> tuple[Reference, Reference | float]:
         """The windows of a reading at stride 1: ``counts`` of them, the first one at the input index ``low``."""
-        pads = tuple(
-            (-first, first + count - 1 + axis.extent - axis.size)
-            for axis, first, count in zip(how.axes(self.case), low, counts, strict=True)
-        )
+        over = [replace(axis, begin=-first, stride=1) for axis, first in zip(how.axes(self.case), low, strict=True)]
         ones = (1,) * self.case.rank
-        return self.fresh(replace(how, pads=pads, stride=ones, phased=False))
+        return self.fresh(replace(how, pads=pads_for(over, counts), stride=ones, phased=False))
 
     def part(self, how: Reading, block: Sequence[range]) -> tuple[Reference, Reference | float]:
         """Some windows of a reading, those of a range on each axis."""
@@ -121,8 +125,8 @@ class Truth:
     def reproduces(self, how: Reading, output: Array, suspect: Sizes | None = None) -> bool:
         """Whether a reading gives this very output.
 
-        A large output is first sampled: blocks of windows at the borders and in the middle of every
-        axis and around ``suspect``, in all channels. Of a huge one nothing else is looked at.
+        A convolution's large output is first sampled: blocks of windows at the borders and in the middle
+        of every axis and around ``suspect``, in all channels. Of a huge one nothing else is looked at.
         """
         sizes = output.shape[2:]
         if output.shape != how.output_shape(self.case):
@@ -130,7 +134,7 @@ class Truth:
         if self.case.op != "conv" and not how.bias_last and self.case.filters > 1:
             if not within(output[:1, :1], *self.first_channel.fresh(replace(how, interleave=False))):
                 return False
-        elif output.size * self.case.products >= LARGE:
+        elif self.case.op == "conv" and output.size * self.case.products >= LARGE:
             blocks = list(product(*map(_samples, sizes)))
             if suspect is not None:
                 blocks.insert(0, tuple(_block(place, size) for place, size in zip(suspect[2:], sizes, strict=True)))
@@ -142,9 +146,13 @@ class Truth:
         """The case of whoever takes channels-last data for channels first; None where that has no meaning."""
         case, data = self.case, self.data
         size, inner = case.input[0], case.channels // case.groups
-        if case.op != "conv" or not length_fits_channels(size, inner, case.filters):
+        taken = replace(case, input=(*case.input[1:], case.channels), channels=size)
+        if case.op == "conv" and length_fits_channels(size, inner, case.filters):
+            taken = replace(taken, groups=size // inner)
+        elif not case.weighted:
+            taken = replace(taken, filters=size)
+        else:
             return None
-        taken = replace(case, input=(*case.input[1:], case.channels), channels=size, groups=size // inner)
         return Truth(taken, data._replace(input=np.moveaxis(data.input, 1, -1)), self.precision)
 
 

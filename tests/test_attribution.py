@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations, count
+from itertools import combinations
 from math import prod
 from typing import Any
 
@@ -15,45 +15,11 @@ from conformance import attribute, oracle, truth
 from conformance.attribute import Screen
 from conformance.domain.case import Case
 from conformance.domain.geometry import Pads, canonical, pads_by_rule
-from conformance.domain.records import Job, Outcome, Spelling, Verdict
-from conformance.domain.tensors import tensors
+from conformance.domain.records import Job, Outcome, Spelling
 from conformance.hypotheses import Hypothesis
 from conformance.judge import Judge
 from conformance.oracle import Reading
-
-Array = np.ndarray[Any, Any]
-
-numbers = count()
-
-
-def conv(size: tuple[int, ...], kernel: tuple[int, ...], **fields: Any) -> Case:
-    """A convolution with an identity of its own: stride 1, dilation 1 and ``same`` unless said otherwise."""
-    ones = (1,) * len(size)
-    plain: dict[str, Any] = {"op": "conv", "stride": ones, "dilation": ones, "padding": "same"}
-    return Case(**{"id": f"topic/{next(numbers)}", **plain, "input": size, "kernel": kernel, **fields})
-
-
-def output_of(case: Case, **changes: Any) -> Array:
-    """What a framework that makes this mistake would give, in the case's dtype."""
-    return computed(case, replace(oracle.reading(case, case.pads), **changes))
-
-
-def computed(case: Case, how: Reading) -> Array:
-    """The output of a reading, in the case's dtype."""
-    return oracle.convolve(case, tensors(case), how).astype(case.dtype)
-
-
-def verdict_of(case: Case, output: Array, by_rule: bool | None = None) -> Verdict:
-    """The verdict on an output of a variant that declares what the case asks for."""
-    ruled = isinstance(case.padding, str) if by_rule is None else by_rule
-    spelling = Spelling(case.pads, "f(x)", ruled)
-    return Judge().judge(Job(case, "fake", "v", spelling), Outcome("completed", output))
-
-
-def found_causes(verdict: Verdict) -> list[set[str]]:
-    """Every set of causes that a verdict names."""
-    return [set(causes) for causes in (verdict.causes, *verdict.alternatives)]
-
+from tests.verdicts import computed, conv, found_causes, output_of, verdict_of
 
 GRID = {
     "1d-same": conv((12,), (4,), stride=(3,), filters=2, bias=True),

@@ -34,7 +34,11 @@ def assert_refused(load: Load, text: str | bytes, place: str, words: str) -> Non
 
 FIELDS = {
     "unknown-key": ("kernal: 3", "4:5", "unknown key 'kernal' … did you mean 'kernel' … stride"),
-    "unknown-matrix-key": ("matrix: {title: [1]}", "4:14", "unknown key 'title' … kernel, op, output_padding, padding"),
+    "unknown-matrix-key": (
+        "matrix: {title: [1]}",
+        "4:14",
+        "unknown key 'title' … mode, op, output_padding, padding",
+    ),
     "unknown-expect": ("expect: {outputs: [6]}", "4:14", "unknown key 'outputs' … 'output' … windows"),
     "unknown-exclude-key": ("exclude: [{kernl: 3}]", "4:16", "unknown key 'kernl' … 'kernel'"),
     "unknown-data-key": (
@@ -128,10 +132,12 @@ FIELDS = {
     ),
     "causal-pool": ("padding: causal; op: max_pool", "4:14", "causal with a pool … with op conv"),
     "window-of-padding-only": (
-        "padding: 3; op: max_pool",
+        "padding: 3; op: avg_pool",
         "4:14",
         "padding: (3, 3) around 6 … every window meets the input",
     ),
+    "mode-of-a-convolution": ("mode: reflect", "4:11", "mode: with op conv; allowed: with pad"),
+    "kernel-of-a-pad": ("op: pad; padding: 1", "8:13", "kernel: with op pad; allowed: with conv"),
     "inexact-average": (
         "kernel: 37; padding: 18; op: avg_pool; dtype: float16; input: 40",
         "4:13",
@@ -272,3 +278,22 @@ def test_a_large_case_is_checked_without_listing_its_windows(load_entry: Load, m
 
     monkeypatch.setattr(Axis, "starts", property(listed))
     assert load_entry("input: 200000000")[0].output(((0, 0),)) == (199999998,)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ("padding: same", "padding: same with op pad … an integer, or one [begin, end]"),
+        ("padding: 1, mode: symmetric", "mode: 'symmetric' … constant, reflect, edge, circular"),
+        ("padding: 1, mode: edge, value: 2", "value: with mode edge; allowed: with constant"),
+        ("padding: 1, value: .nan", "value: '.nan' … a number, .inf or -.inf"),
+        ("padding: 1, stride: 2", "stride: with op pad; allowed: with conv"),
+        ("padding: 1, filters: 2", "filters: with op pad; allowed: with conv"),
+        ("value: 1", "'padding' is missing"),
+    ],
+)
+def test_bad_pads_are_refused(load_text: Load, fields: str, words: str) -> None:
+    message = refusal(load_text, f"{HEAD}  - {{name: a, op: pad, input: [6], {fields}}}\n")
+    assert message.startswith("topic/f.yaml:4:")
+    for word in words.split(" … "):
+        assert word in message

@@ -220,8 +220,10 @@ def test_the_winograd_transforms_compute_the_convolution(edge: int, which: bound
     case = conv(groups=3, filters=6, batch=2, padding=((0, 1), (2, 0)))
     sums = sums_of(case)
     assert len(which.a) == edge
-    assert np.allclose(which.tiles(sums, lambda numbers: numbers), sums.reference, rtol=0, atol=1e-12)
-    assert np.all(which.tiles(sums, np.abs) >= sums.magnitude * (1 - 1e-12))
+    tiles, roundings = which.tiles(sums, np.abs), case.channels // case.groups + which.roundings
+    bound = bounds.gamma(roundings, UNIT["float64"]) * tiles + sums.summed("float64")
+    assert within(which.tiles(sums, lambda numbers: numbers), sums.reference, bound)
+    assert np.all(tiles >= sums.magnitude * (1 - 2 * bounds.gamma(roundings + case.products, UNIT["float64"])))
 
 
 def test_the_direct_bound_does_not_hold_for_winograd_and_its_own_does() -> None:

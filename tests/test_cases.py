@@ -263,3 +263,17 @@ def test_a_path_without_cases_is_refused(tmp_path: Path) -> None:
         cases.load([tmp_path / "gone"])
     with pytest.raises(InputError, match=r"holds no \*\.yaml file"):
         cases.load([tmp_path])
+
+
+def test_a_pad_has_amounts_a_mode_and_a_value_and_no_kernel(load_text: Load) -> None:
+    text = """\
+schema: 1
+title: t
+cases:
+  - {name: "{mode}", op: pad, input: [6, 7], channels: 3, padding: [[0, 1], [2, 3]], matrix: {mode: [edge, circular]}}
+  - {name: "v{value}", op: pad, input: 4, padding: 1, matrix: {value: [0.5, 2, .inf]}}
+"""
+    edge, circular, half, two, most = load_text(text)
+    assert (edge.mode, circular.mode, edge.filters, edge.kernel) == ("edge", "circular", 3, (1, 1))
+    assert edge.pads == ((0, 1), (2, 3))
+    assert (half.value, two.value, most.value) == (0.5, 2, float("inf"))

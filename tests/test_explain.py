@@ -174,7 +174,7 @@ def test_the_spellings_mark_what_is_not_asked_for() -> None:
         (("6", "3", "sane"), "--padding 'sane'; allowed: valid, same, same_lower, causal, fixed, an integer, or BEGIN"),
         (("6", "3", "-1"), "--padding '-1'; allowed:"),
         (("6", "3", "symmetric"), "--padding 'symmetric'; allowed:"),
-        (("6x6", "3", "0.1x0.1x0.1"), "--padding '0.1x0.1x0.1'; allowed:"),
+        (("6x6", "3", "0.1x0.1x0.1"), "--padding '0.1x0.1x0.1'; allowed: one BEGIN.END, or one for each"),
         (("6x6", "3", "causal"), "--padding causal; allowed: rank 1"),
         (("6", "7", "valid"), "--kernel 7 spans 7; allowed: up to the padded input (0 + 6 + 0)"),
         (("6", "3", "1", "1", "8"), "--kernel 3 spans 17; allowed: up to the padded input (1 + 6 + 1)"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -13,45 +12,11 @@ import pytest
 from conformance import oracle
 from conformance.domain.case import Case, Written
 from conformance.domain.geometry import Pads, canonical, same_elements
-from conformance.domain.records import Failure, Job, Outcome, Spelling, Verdict
-from conformance.domain.tensors import tensors
+from conformance.domain.records import Failure, Job, Outcome, Spelling
+from conformance.domain.tensors import rounded
 from conformance.judge import Judge
-from conformance.oracle import Reading
 from conformance.truth import Truth
-
-Array = np.ndarray[Any, Any]
-
-numbers = count()
-
-
-def conv(size: tuple[int, ...], kernel: tuple[int, ...], **fields: Any) -> Case:
-    """A convolution with an identity of its own: stride 1, dilation 1 and ``same`` unless said otherwise."""
-    ones = (1,) * len(size)
-    plain: dict[str, Any] = {"op": "conv", "stride": ones, "dilation": ones, "padding": "same"}
-    return Case(**{"id": f"topic/{next(numbers)}", **plain, "input": size, "kernel": kernel, **fields})
-
-
-def output_of(case: Case, **changes: Any) -> Array:
-    """What a framework that makes this mistake would give, in the case's dtype."""
-    return computed(case, replace(oracle.reading(case, case.pads), **changes))
-
-
-def computed(case: Case, how: Reading) -> Array:
-    """The output of a reading, in the case's dtype."""
-    return oracle.convolve(case, tensors(case), how).astype(case.dtype)
-
-
-def verdict_of(case: Case, output: Array, declared: Pads | None = None, by_rule: bool | None = None) -> Verdict:
-    """The verdict on an output of a variant, faithful unless it declares other pads."""
-    ruled = isinstance(case.padding, str) if by_rule is None else by_rule
-    spelling = Spelling(case.pads if declared is None else declared, "f(x)", ruled)
-    return Judge().judge(Job(case, "fake", "v", spelling), Outcome("completed", output))
-
-
-def found_causes(verdict: Verdict) -> list[set[str]]:
-    """Every set of causes that a verdict names."""
-    return [set(causes) for causes in (verdict.causes, *verdict.alternatives)]
-
+from tests.verdicts import conv, found_causes, output_of, verdict_of
 
 HAZARDS = [
     ("same", ((1, 1), (1, 1)), False, "symmetric-for-asymmetric"),
@@ -99,6 +64,53 @@ def test_declared_pads_into_which_the_kernel_does_not_fit_are_no_hazard() -> Non
     assert verdict_of(case, np.zeros((1, 1, 2), "float32"), ((0, 0),)).kind == "mismatch"
 
 
+def pad(**fields: Any) -> Case:
+    """A pad of two axes."""
+    return conv((4, 5), (1, 1), **{"op": "pad", "padding": ((1, 2), (0, 3)), "channels": 2, "filters": 2, **fields})
+
+
+def test_what_is_only_copied_is_right_to_the_bit() -> None:
+    for data in ("lattice", "normal"):
+        case = pad(value=1.2, data=data)
+        right = output_of(case)
+        assert verdict_of(case, right).kind == "match"
+        nearly = right.copy()
+        nearly[0, 0, 1, 2] = np.nextafter(nearly[0, 0, 1, 2], np.float32(0))
+        assert verdict_of(case, nearly).causes == ("unattributed",)
+        assert verdict_of(case, rounded(right, "bfloat16")).causes == ("precision",)
+
+
+@pytest.mark.parametrize(
+    ("asked", "changes", "causes"),
+    [
+        ({"mode": "edge"}, {"mode": "symmetric"}, ("pad-mode",)),
+        ({"mode": "reflect"}, {"mode": "circular"}, ("pad-mode",)),
+        ({"mode": "reflect"}, {"mode": "constant"}, ("pad-mode",)),
+        ({"value": 1.5}, {"fill": 0.0}, ("pad-value",)),
+        ({"value": float("-inf")}, {"fill": 0.0}, ("pad-value",)),
+        ({}, {"pads": ((0, 0), (0, 0))}, ("pads-ignored",)),
+        ({"mode": "edge"}, {"pads": ((0, 3), (1, 2))}, ("pads-axis-order",)),
+        ({"mode": "edge"}, {"pads": ((1, 0), (0, 0)), "mode": "reflect"}, ("pads-begin-only", "pad-mode")),
+    ],
+    ids=str,
+)
+def test_a_wrong_pad_is_named(asked: dict[str, Any], changes: dict[str, Any], causes: tuple[str, ...]) -> None:
+    case = pad(**asked)
+    verdict = verdict_of(case, output_of(case, **changes))
+    assert verdict.kind == "mismatch"
+    assert set(causes) in found_causes(verdict)
+    assert verdict.difference is None or verdict.difference.wrong
+
+
+def test_infinities_that_are_due_are_right_and_others_are_not() -> None:
+    case = conv((5,), (2,), op="max_pool", stride=(2,), padding=((3, 3),))
+    right = output_of(case)
+    assert verdict_of(case, right).kind == "match"
+    lowest = np.where(np.isinf(right), np.finfo("float32").min, right)
+    assert verdict_of(case, lowest).causes == ("pad-value",)
+    assert verdict_of(case, np.where(np.isinf(right), np.float32(np.nan), right)).causes == ("non-finite",)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf], ids=str)
 def test_a_number_that_is_not_finite_is_named_so(bad: float) -> None:
     case = conv((6, 6), (3, 3))
@@ -135,7 +147,7 @@ def test_the_right_numbers_in_another_type_are_named_dtype(dtype: str) -> None:
     ],
     ids=lambda output: f"{output.dtype}-{output.shape}",
 )
-def test_whatever_a_runner_gives_has_a_verdict_that_json_can_hold(output: Array) -> None:
+def test_whatever_a_runner_gives_has_a_verdict_that_json_can_hold(output: np.ndarray[Any, Any]) -> None:
     verdict = verdict_of(conv((6, 6), (3, 3), filters=2), output)
     assert verdict.kind == "mismatch"
     assert verdict.causes

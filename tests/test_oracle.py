@@ -264,6 +264,46 @@ def test_a_zero_in_a_max_pools_padding_wins_over_negative_elements() -> None:
     assert not wrong[..., 0].any()
 
 
+PADS = {"constant": "constant", "reflect": "reflect", "edge": "edge", "circular": "wrap", "symmetric": "symmetric"}
+
+
+@pytest.mark.parametrize("mode", PADS)
+@pytest.mark.parametrize(
+    ("size", "pads"),
+    [
+        ((5,), ((2, 3),)),
+        ((4,), ((9, 6),)),
+        ((1,), ((1, 2),)),
+        ((3, 4), ((0, 1), (5, 2))),
+        ((2, 3, 4), ((1, 1), (0, 2), (3, 0))),
+    ],
+    ids=str,
+)
+def test_a_pad_is_numpys(mode: str, size: tuple[int, ...], pads: Pads) -> None:
+    case = of("pad", size, (1,) * len(size), padding=pads, channels=2, filters=2, batch=2, mode=mode)
+    data = tensors(case)
+    value = {"constant_values": 1.5} if mode == "constant" else {}
+    expected = np.pad(data.input, [(0, 0), (0, 0), *pads], mode=PADS[mode], **value)  # type: ignore[call-overload]
+    found = oracle.compute(case, data, replace(oracle.reading(case, pads), fill=1.5))
+    assert np.array_equal(found, expected)
+    assert oracle.reading(case, pads).output_shape(case) == expected.shape
+
+
+def test_a_pads_value_is_rounded_to_its_type() -> None:
+    case = of("pad", (3,), (1,), padding=((1, 0),), value=1.2, dtype="bfloat16")
+    assert oracle.reading(case, case.pads).fill == 1.203125
+    case = replace(case, value=float("-inf"))
+    assert oracle.compute(case, tensors(case), oracle.reading(case, case.pads))[0, 0, 0] == -np.inf
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_largest_of_no_element_is_minus_infinity() -> None:
+    case = of("max_pool", (3,), (2,), stride=(2,), padding=((2, 2),))
+    found = oracle.compute(case, tensors(case), oracle.reading(case, case.pads))
+    assert found[0, 0, 0] == -np.inf
+    assert np.isfinite(found[0, 0, 1:]).all()
+
+
 @pytest.mark.filterwarnings("error")
 def test_a_window_of_padding_only_averages_to_no_number() -> None:
     case = of("avg_pool", (2,), (2,), padding="valid")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from conformance import bounds, cases, oracle, packaged, strict_yaml
@@ -127,7 +126,6 @@ def test_every_kind_of_everything_is_there() -> None:
 @pytest.mark.parametrize("op", ["conv_transpose", "max_pool", "avg_pool"])
 def test_every_operator_is_there_with_all_that_it_has(op: str) -> None:
     cases_of = [case for case in SYSTEMATIC if case.op == op]
-    assert {case.since for case in cases_of} == {"1.1"}
     assert {case.rank for case in cases_of} == {1, 2, 3}
     kinds = {case.padding if isinstance(case.padding, str) else "numbers" for case in cases_of}
     assert kinds >= {"valid", "same", "same_lower", "numbers"}
@@ -160,7 +158,7 @@ def test_no_two_cases_are_the_same_configuration() -> None:
         configuration = (
             case.input, case.kernel, case.stride, case.dilation, case.padding, case.batch, case.channels, case.filters,
             case.groups, case.bias, case.dtype, case.data, case.seed, case.op, case.output_padding, case.output_shape,
-            case.ceil_mode, case.count_include_pad,
+            case.ceil_mode, case.count_include_pad, case.mode, case.value,
         )  # fmt: skip
         assert seen.setdefault(configuration, case.id) == case.id
 
@@ -202,8 +200,10 @@ def test_most_cases_have_padding() -> None:
 
 
 def test_every_wrong_padding_shows_in_every_case_with_padding() -> None:
-    """Its output has another shape, or differs by more than what a right one may."""
+    """Its output has another shape, or differs by more than what a right one may; not where one element repeats."""
     for case in PADDED:
+        if case.op == "pad" and max(case.input) == 1:
+            continue
         data = tensors(case)
         right = oracle.reading(case, case.pads)
         reference = oracle.compute(case, data, right)
@@ -212,7 +212,7 @@ def test_every_wrong_padding_shows_in_every_case_with_padding() -> None:
         seen = 0
         for name, pads in wrong_paddings(case):
             output = oracle.compute(case, data, oracle.reading(case, pads))
-            shows = output.shape != reference.shape or bool(np.any(np.abs(output - reference) > 2 * bound))
+            shows = output.shape != reference.shape or not bounds.within(output, reference, 2 * bound)
             assert shows, f"{case.id}: {name}"
             seen += 1
         assert seen, f"{case.id}: no wrong padding could be tried"
@@ -228,6 +228,6 @@ def test_an_asymmetric_padding_is_told_from_its_mirror_without_a_look_at_the_sha
         data = tensors(case)
         outputs = [oracle.compute(case, data, oracle.reading(case, pads)) for pads in (case.pads, mirrored)]
         assert outputs[0].shape == outputs[1].shape
-        assert np.abs(outputs[0] - outputs[1]).max() > 0.4, case.id
+        assert not bounds.within(outputs[0], outputs[1], 0.4), case.id
         told += 1
     assert told >= 150

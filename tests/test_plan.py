@@ -160,12 +160,14 @@ def test_a_runner_or_variant_that_there_is_not_is_bad_usage_with_what_there_is(w
 def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which PyTorch is not installed."""
 
+    known = importlib.metadata.version
+
     def version(name: str) -> str:
         if name == "torch":
             raise PackageNotFoundError(name)
-        return importlib.metadata.version(name)
+        return known(name)
 
-    monkeypatch.setattr(plan, "version", version)
+    monkeypatch.setattr(importlib.metadata, "version", version)
 
 
 @pytest.mark.usefixtures("without_torch")

@@ -174,11 +174,68 @@ def test_pools_are_read(op: str, changes: dict[str, Any], told: dict[str, Any]) 
         assert getattr(found.reading, name) == getattr(faithful(of, **changes), name)
 
 
+def pad(**fields: Any) -> Case:
+    """A pad of unequal axes, unless said otherwise."""
+    plain: dict[str, Any] = {"input": (4, 5), "padding": ((1, 2), (0, 3)), "channels": 2, "filters": 2, "groups": 1}
+    plain |= dict.fromkeys(("kernel", "stride", "dilation"), (1, 1))
+    return case(**{**plain, "op": "pad", "bias": False, **fields})
+
+
+@pytest.mark.parametrize("asked", [{"mode": "reflect"}, {"mode": "edge"}, {"value": 1.5}, {}], ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"mode": "circular"},
+        {"mode": "symmetric"},
+        {"mode": "edge"},
+        {"mode": "constant", "fill": 0.0},
+        {"mode": "constant", "fill": -2.0},
+        {"mode": "constant", "fill": -np.inf},
+        {"pads": ((2, 1), (0, 3))},
+        {"pads": ((0, 0), (0, 0)), "mode": "constant"},
+        {"pads": ((-1, 0), (1, 3)), "mode": "reflect"},
+    ],
+    ids=str,
+)
+def test_pads_are_read_with_mode_and_value(asked: dict[str, Any], changes: dict[str, Any]) -> None:
+    of = pad(**asked)
+    how = faithful(of, **changes)
+    found = probed(of, how)
+    assert found.reading is not None, found.problem
+    data = tensors(of)
+    assert np.array_equal(oracle.compute(of, data, found.reading), oracle.compute(of, data, how))
+
+
+def test_a_pad_of_other_elements_has_no_mode_and_they_are_told() -> None:
+    of = pad(input=(5,), padding=((2, 1),), mode="circular", **dict.fromkeys(("kernel", "stride", "dilation"), (1,)))
+    found = probed(of, faithful(of), lambda output: output[:, :, 1:][:, :, [1, *range(1, 7)]])
+    assert found.reading is None
+    assert not found.problem
+    assert probe.nameless(found) == "the elements 0 0 1 2 3 4 0 along axis 0"
+
+
+def test_a_pad_that_mixes_places_is_no_geometry() -> None:
+    of = pad()
+    found = probed(of, faithful(of), lambda output: output + np.roll(output, 1, -1))
+    assert found.problem
+
+
 def test_pads_of_a_pool_reach_as_far_as_its_last_window() -> None:
     of = case(op="avg_pool", input=(5,), kernel=(3,), stride=(2,), dilation=(1,), padding=((0, 1),), channels=1)
     found = probed(of, faithful(of, rounding="ceil", counted=True))
     (axis,) = found.axes
     assert (axis.begin, axis.end) == (0, 2)
+
+
+def test_a_window_in_the_padding_alone_is_an_infinity_of_a_max_pool_and_no_number_of_an_average() -> None:
+    changes: dict[str, Any] = {"pads": ((0, 4), (1, 0)), "rounding": "keep"}
+    of = case(op="max_pool", channels=2)
+    assert np.isneginf(oracle.compute(of, tensors(of), faithful(of, **changes))).any()
+    found = probed(of, faithful(of, **changes))
+    assert found.reading is not None, found.problem
+    of = case(op="avg_pool", channels=2)
+    assert probed(of, faithful(of, **changes), np.nan_to_num).reading is None
 
 
 def test_narrow_types_take_an_execution_for_each_digit_of_a_weights_number() -> None:
@@ -254,4 +311,4 @@ def test_whatever_was_planted_is_read_back_as_the_same_function(given_: tuple[Ca
     assert found.reading is not None, found.problem or found.channels
     data = tensors(of)
     planted_output, read = oracle.compute(of, data, how), oracle.compute(of, data, found.reading)
-    np.testing.assert_allclose(read, planted_output, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(read, planted_output)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance import pipeline
-from conformance.domain.records import Job
+from conformance import oracle, pipeline, probe, remedy
+from conformance.domain.case import Case
+from conformance.domain.geometry import Pads
+from conformance.domain.records import Job, Outcome, Spelling, Verdict
+from conformance.domain.tensors import tensors
+from conformance.judge import Judge
 from tests.small_runs import FAKES, case_file, results, run
 
 SMALL = ["small-0", "small-1"]
@@ -69,3 +74,50 @@ def test_a_probe_of_a_fake_tells_what_it_does(tmp_path: Path) -> None:
     assert job.variant == "asked"
     assert [axis.flipped for axis in found.axes] == [True, False]
     assert found.executions == 1
+
+
+LAYER = Case("t/a", "conv", (9, 8), (3, 2), (2, 1), (1, 2), ((0, 1), (2, 0)), channels=2, filters=3, bias=True)
+POOL = Case("t/a", "max_pool", (9, 8), (3, 2), (2, 3), (1, 2), ((0, 1), (1, 1)), channels=2, filters=2, ceil_mode=True)
+MEAN = replace(POOL, op="avg_pool", ceil_mode=False)
+COUNTED = replace(MEAN, count_include_pad=True)
+ODD = ((1, 3), (1, 2))
+
+
+def read_back(case: Case, **changes: Any) -> tuple[Verdict, Verdict]:
+    """The verdict on what an implementation gives that reads a case so, without a probe and with one."""
+
+    def output(of: Case) -> Any:
+        how = replace(oracle.reading(of, of.pads), **changes)
+        return oracle.compute(of, tensors(of), how).astype(of.dtype)
+
+    job, outcome = Job(case, "fake", "v", Spelling(case.pads, "f(x)")), Outcome("completed", output(case))
+    probes = probe.cases(case)
+    verdict = Judge().judge(job, outcome)
+    return verdict, remedy.probed(job, verdict, outcome, probe.conclude(probes, list(map(output, probes))))
+
+
+@pytest.mark.parametrize(
+    ("case", "pads", "changes", "causes"),
+    [
+        (LAYER, ODD, {"flip": True, "bias": False}, "kernel-flipped bias-dropped"),
+        (LAYER, ODD, {"stride": (2, 2), "dilation": (1, 1)}, "dilation-ignored stride-first-axis"),
+        (replace(LAYER, kernel=(3, 1)), ODD, {"swap": True, "dilation": (1, 1)}, "dilation-ignored axes-swapped"),
+        (
+            replace(LAYER, kernel=(3, 1)),
+            ODD,
+            {"flip": True, "dilation": (1, 1), "bias": False},
+            "kernel-flipped bias-dropped",
+        ),
+        (POOL, ((0, 2), (2, 1)), {"stride": (2, 2), "fill": 0.0}, "stride-first-axis pad-value"),
+        (POOL, ((0, 2), (2, 1)), {"stride": (2, 2), "fill": 1.0}, "stride-first-axis pad-value"),
+        (COUNTED, ((2, 1), (0, 2)), {"dilation": (1, 1), "rounding": "keep"}, "dilation-ignored last-window"),
+        (MEAN, ((1, 1), (2, 1)), {"stride": (2, 2), "overhang": True}, "stride-first-axis pad-counted"),
+    ],
+)
+def test_more_mistakes_than_are_tried_together_are_named_from_what_a_probe_reads(
+    case: Case, pads: Pads, changes: dict[str, Any], causes: str
+) -> None:
+    before, after = read_back(case, pads=pads, **changes)
+    assert before.causes == (remedy.UNKNOWN,)
+    assert after.causes == ("pad-amount", *causes.split())
+    assert ("1 as padding" in after.evidence) == (changes.get("fill") == 1)

@@ -9,12 +9,25 @@ from math import lcm, prod
 from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from conformance.domain import geometry
-from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes
+from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes, TransposedAxis
 
-OPS = ("conv", "conv_transpose", "max_pool", "avg_pool")
+OPS = ("conv", "conv_transpose", "max_pool", "avg_pool", "pad")
+
+OWN: Dict[str, Any] = {
+    "output_padding": (),
+    "output_shape": (),
+    "ceil_mode": False,
+    "count_include_pad": False,
+    "mode": "constant",
+    "value": 0.0,
+}
+"""The fields of a case that some operators alone have, with their defaults."""
 
 PADDING_RULES = ("valid", "same", "same_lower", "causal", "fixed")
 """The paddings that a case can name; numbers are the other way to write one."""
+
+PAD_MODES = ("constant", "reflect", "edge", "circular")
+"""The modes that a case of a pad by itself can ask for."""
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
@@ -23,6 +36,14 @@ EXACT = {"float32": 2**16, "float64": 2**16, "float16": 2**11, "bfloat16": 2**8}
 
 INTEGERS = {"float32": 2**24, "float64": 2**53, "float16": 2**11, "bfloat16": 2**8}
 """The integers up to which an element type holds each one."""
+
+LOWEST = {
+    "float32": -(2.0**128) * (1 - 2.0**-24),
+    "float64": -(2.0**1023) * (2 - 2.0**-52),
+    "float16": -65504.0,
+    "bfloat16": -(2.0**128) * (1 - 2.0**-8),
+}
+"""The finite number of an element type below all others."""
 
 Padding = Union[str, Pads]
 """A rule's name, or ``(begin, end)`` for each axis (an integer in a file means both sides of every axis)."""
@@ -69,12 +90,13 @@ class Expect:
 
 @dataclass(frozen=True)
 class Case:
-    """One convolution or pool to run. Sizes are spatial, one per axis; layouts are channels first.
+    """One convolution, pool or pad to run. Sizes are spatial, one per axis; layouts are channels first.
 
     ``input``, ``kernel``, ``stride`` and ``dilation`` have one number per axis; the weights of a
     convolution are ``filters x channels/groups x kernel``, of a transposed one
-    ``channels x filters/groups x kernel``; the bias is ``filters``. A pool has as many filters as
-    channels and no weights. ``where`` is the entry's place, and ``written`` its lines of YAML.
+    ``channels x filters/groups x kernel``; the bias is ``filters``. Pools and pads have as many filters
+    as channels and no weights; a pad has a kernel and a stride of 1, and ``value`` where its mode is constant.
+    ``where`` is the entry's place, and ``written`` its lines of YAML.
     """
 
     id: str
@@ -96,6 +118,8 @@ class Case:
     output_shape: Sizes = ()
     ceil_mode: bool = False
     count_include_pad: bool = False
+    mode: str = "constant"
+    value: float = 0.0
     expect: Expect = field(default=Expect(), compare=False)
     tags: Tuple[str, ...] = field(default=(), compare=False)
     title: str = field(default="", compare=False)
@@ -117,8 +141,13 @@ class Case:
 
     @property
     def pool(self) -> bool:
-        """Whether this is a pool, which has no weights."""
+        """Whether this is a pool."""
         return self.op.endswith("_pool")
+
+    @property
+    def weighted(self) -> bool:
+        """Whether this is a convolution, transposed or not: the others have no weights."""
+        return self.op in ("conv", "conv_transpose")
 
     @property
     def transposed(self) -> bool:
@@ -149,10 +178,19 @@ class Case:
         return self.axes(self.pads)
 
     @property
-    def lonely(self) -> Optional[AnyAxis]:
-        """An axis of a pool with a window that lies in the padding alone, and so has no answer; None for none."""
-        axes = self.asked if self.pool else ()
-        return next((axis for axis in axes if axis.output > 0 and isinstance(axis, Axis) and axis.lonely), None)
+    def unanswered(self) -> Optional[int]:
+        """The number of the first axis along which this case has no answer; None where every axis has one.
+
+        There is none without outputs, of an average over no element, where a window lies in padding that is not
+        counted, and of a transposed convolution that is to add at the beginning, or more than a stride and a
+        kernel at the end. The largest of no element is -inf.
+        """
+        return next((number for number, axis in enumerate(self.asked) if not self._answered(axis)), None)
+
+    def _answered(self, axis: AnyAxis) -> bool:
+        if isinstance(axis, TransposedAxis):
+            return axis.output > 0 and axis.begin >= 0 and -axis.end < axis.stride + axis.extent
+        return axis.output > 0 and not (self.op == "avg_pool" and not self.count_include_pad and axis.lonely)
 
     @property
     def rounding(self) -> str:
@@ -166,7 +204,7 @@ class Case:
         sizes = self.input, self.kernel, self.stride, self.dilation
         if self.transposed:
             return geometry.transposed_axes(*sizes, pads)
-        return geometry.axes(*sizes, pads, self.rounding, self.count_include_pad)
+        return geometry.axes(*sizes, pads, self.rounding, self.count_include_pad, self.mode)
 
     def output(self, pads: Pads) -> Sizes:
         """Spatial output sizes under some pads."""
@@ -179,8 +217,8 @@ class Case:
 
     @cached_property
     def weight_shape(self) -> Sizes:
-        """``O I/groups spatial…``, of a transposed convolution ``I O/groups spatial…``; of a pool ``0``."""
-        if self.pool:
+        """``O I/groups spatial…``, of a transposed convolution ``I O/groups spatial…``; ``0`` without weights."""
+        if not self.weighted:
             return (0,)
         first, second = (self.channels, self.filters) if self.transposed else (self.filters, self.channels)
         return (first, second // self.groups, *self.kernel)
@@ -188,7 +226,7 @@ class Case:
     @property
     def products(self) -> int:
         """Products summed for one output element (n), at most; the bias counted as one more."""
-        count = 1 if self.pool else self.channels // self.groups
+        count = self.channels // self.groups if self.weighted else 1
         for size in self.kernel:
             count *= size
         return count + self.bias
@@ -208,12 +246,12 @@ class Case:
         """The configuration in one line, for people."""
         parts = [
             f"{self.op} {by(self.input)}",
-            f"k {by(self.kernel)}",
-            f"s {by(self.stride)}",
-            f"d {by(self.dilation)}",
+            *([] if self.op == "pad" else [f"k {by(self.kernel)}", f"s {by(self.stride)}", f"d {by(self.dilation)}"]),
             f"padding {spell_padding(self.padding)}",
-            f"{self.channels} channels" if self.pool else f"{self.channels}→{self.filters}",
+            f"{self.channels}→{self.filters}" if self.weighted else f"{self.channels} channels",
         ]
+        if self.op == "pad":
+            parts.append(f"{self.mode} {self.value:g}" if self.mode == "constant" else self.mode)
         if any(self.output_padding):
             parts.append(f"output padding {by(self.output_padding)}")
         if self.output_shape:

@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from conformance.domain.case import by, spell_padding
 from conformance.domain.geometry import (
+    MODES,
     AnyAxis,
     Axis,
     Pads,
@@ -23,7 +24,7 @@ RULES = ("valid", "same", "same_lower", "symmetric", "fixed", "begin_twice")
 
 FACTS = {
     "case": "the case's identity",
-    "op": "the operator: conv, conv_transpose, max_pool or avg_pool",
+    "op": "the operator: conv, conv_transpose, max_pool, avg_pool or pad",
     "rank": "number of spatial axes",
     "input": "spatial sizes",
     "kernel": "kernel sizes",
@@ -52,8 +53,14 @@ FACTS = {
     "output_padding": "output padding of a transposed convolution, the most on any axis",
     "output_shape": "whether the output's size is given, of which the crop follows",
     "ceil_mode": "true or false",
-    "ceil_adds": "whether ceil_mode gives more windows than there were without it",
+    "ceil_differs": "whether ceil_mode gives another number of windows than there were without it",
+    "padding_alone": "whether a window lies in the padding alone",
     "count_include_pad": "true or false",
+    "mode": "what a pad repeats: constant, reflect, edge or circular",
+    "mode_differs_from": "the modes that repeat other elements",
+    "valued": "whether a constant pad has another value than 0",
+    "beyond": "by how much a pad is longer than its axis, the most on any side; below 0 where all are shorter",
+    "begin": "the largest begin pad",
     "dtype": "element type",
     "data": "lattice, normal or written",
     "tags": "the case's tags",
@@ -73,6 +80,8 @@ COUNTS = (
     "first_dilation",
     "same_leaves",
     "output_padding",
+    "beyond",
+    "begin",
 )
 """The facts that are numbers, and so can be compared."""
 
@@ -96,12 +105,14 @@ class CaseFacts(Dict[str, Any]):
         value = self[name] = _FOUND[name](self)
         return value
 
-    def axes(self, pads: Pads, dilation: Optional[Sizes] = None) -> Tuple[AnyAxis, ...]:
-        """The case's axes under some pads, and some other dilation."""
+    def axes(self, pads: Pads, dilation: Optional[Sizes] = None, mode: str = "") -> Tuple[AnyAxis, ...]:
+        """The case's axes under some pads, and some other dilation or mode."""
         sizes = self.size, self.kernel, self.stride, dilation or self.dilation
         if self["op"] == "conv_transpose":
             return transposed_axes(*sizes, pads)
-        return axes(*sizes, pads, "ceil" if self["ceil_mode"] else "floor", self["count_include_pad"])
+        return axes(
+            *sizes, pads, "ceil" if self["ceil_mode"] else "floor", self["count_include_pad"], mode or self["mode"]
+        )
 
     def ruled(self, rule: str, dilation: Sizes) -> Pads:
         """The pads that a rule of ``RULES`` gives with some dilation."""
@@ -147,9 +158,9 @@ def _same_leaves(of: CaseFacts) -> int:
     )
 
 
-def _ceil_adds(of: CaseFacts) -> bool:
+def _ceil_differs(of: CaseFacts) -> bool:
     over = [axis for axis in of.axes(of.pads) if isinstance(axis, Axis)]
-    return any(axis.output > replace(axis, rounding="floor").output for axis in over)
+    return any(axis.output != replace(axis, rounding="floor").output for axis in over)
 
 
 def _undilated_odd(of: CaseFacts) -> bool:
@@ -189,10 +200,18 @@ _FOUND: Dict[str, Callable[[CaseFacts], Any]] = {
     "length_fits_channels": lambda of: length_fits_channels(of.size[0], of["channels"] // of["groups"], of["filters"]),
     "width_is_filters": _width_is_filters,
     "output_padding": lambda of: max(of.case.get("output_padding") or [0]),
-    "ceil_adds": _ceil_adds,
+    "ceil_differs": _ceil_differs,
+    "padding_alone": lambda of: any(isinstance(axis, Axis) and axis.lonely for axis in of.axes(of.pads)),
     "output_shape": lambda of: bool(of.case.get("output_shape")),
     "ceil_mode": lambda of: bool(of.case.get("ceil_mode")),
     "count_include_pad": lambda of: bool(of.case.get("count_include_pad")),
+    "mode": lambda of: of.case.get("mode", "constant"),
+    "mode_differs_from": lambda of: [
+        mode for mode in MODES if not same_elements(of.axes(of.pads), of.axes(of.pads, mode=mode))
+    ],
+    "valued": lambda of: bool(of.case.get("value")),
+    "beyond": lambda of: max(max(pair) - size for pair, size in zip(of.pads, of.size)),
+    "begin": lambda of: max(begin for begin, _ in of.pads),
     "tags": lambda of: list(of.case.get("tags", ())),
 }
 """How each fact of ``FACTS`` follows from the others; those of ``AS_RECORDED`` are there already."""

@@ -24,6 +24,9 @@ A transposed convolution crops ``extent - stride`` in all under ``same`` and ``s
 gives ``size * stride`` outputs: of a positive total ``total // 2`` on one side and the rest on the
 other, as above; what is missing where the stride exceeds the extent is added at the end
 (TensorFlow ``conv2d_transpose``, Keras, ONNX ``ConvTranspose`` since version 11).
+
+A pad by itself is a window of one element that moves by one. Its mode says what lies outside the
+input, and so which element a place there stands for (``outside``).
 """
 
 from __future__ import annotations
@@ -44,7 +47,8 @@ class Axis:
 
     ``rounding`` is ``floor``; ``ceil``, with one more window where some elements are left, unless it
     would start in the end pad (PyTorch ``ceil_mode``, ONNX); or ``keep``, with that one too.
-    ``counted`` tells that an average counts the padding (but nothing beyond the end pad).
+    ``counted`` tells that an average counts the padding (but nothing beyond the end pad). ``mode``
+    is one of ``MODES``.
     """
 
     size: int
@@ -55,6 +59,7 @@ class Axis:
     end: int = 0
     rounding: str = "floor"
     counted: bool = False
+    mode: str = "constant"
 
     @property
     def extent(self) -> int:
@@ -71,6 +76,10 @@ class Axis:
         late = self.rounding == "ceil" and (count - 1) * self.stride >= self.size + self.begin
         return count - late
 
+    def end_for(self, count: int) -> int:
+        """The end pad that so many windows need, the last one filled."""
+        return (count - 1) * self.stride + self.extent - self.size - self.begin
+
     @property
     def starts(self) -> range:
         """Input index of each window's first tap; negative inside the begin pad."""
@@ -86,16 +95,14 @@ class Axis:
         ]
 
     def _read(self, place: int) -> Optional[int]:
-        if 0 <= place < self.size:
-            return place
+        if 0 <= place < self.size or self.mode != "constant":
+            return outside(self.mode, place, self.size)
         return -1 if self.counted and -self.begin <= place < self.size + self.end else None
 
     @property
     def lonely(self) -> bool:
         """Whether some window lies in the padding alone."""
-        if self.dilation == 1:
-            return self.begin >= self.kernel or self.starts[-1] >= self.size
-        return any({None, -1}.issuperset(taps) for taps in self.reads())
+        return not all(map(self._meets, self.starts))
 
     def divisors(self) -> List[int]:
         """For each window, how many of its taps an average divides by along this axis."""
@@ -104,11 +111,12 @@ class Axis:
     @property
     def meets_input(self) -> bool:
         """Whether any tap of any window reads an element, rather than padding only."""
-        for start in self.starts:
-            tap = max(-(start // self.dilation), 0)
-            if tap < self.kernel and start + tap * self.dilation < self.size:
-                return True
-        return False
+        return any(map(self._meets, self.starts))
+
+    def _meets(self, start: int) -> bool:
+        """Whether the window that starts there reads an element."""
+        tap = max(-(start // self.dilation), 0)
+        return tap < self.kernel and start + tap * self.dilation < self.size
 
     def canonical(self) -> Tuple[int, int]:
         """``(begin, end)`` of the smallest padding that reads the same elements.
@@ -148,6 +156,10 @@ class TransposedAxis:
         """Number of outputs."""
         return (self.size - 1) * self.stride + self.extent - self.begin - self.end
 
+    def end_for(self, count: int) -> int:
+        """The crop at the end that leaves so many outputs."""
+        return replace(self, end=0).output - count
+
     @property
     def starts(self) -> range:
         """Output index at which each input element's first tap lands; negative where it is cropped."""
@@ -170,6 +182,21 @@ class TransposedAxis:
 
 
 AnyAxis = Union[Axis, TransposedAxis]
+
+MODES = ("constant", "reflect", "edge", "circular", "symmetric")
+"""What lies outside an input: a value; the elements mirrored at the first and last; these repeated; the input
+again; or mirrored with the first and last repeated."""
+
+
+def outside(mode: str, place: int, size: int) -> int:
+    """The element that a place stands for in a mode of ``MODES`` but ``constant`` (NumPy's ``pad``)."""
+    if mode == "edge":
+        return min(max(place, 0), size - 1)
+    if mode == "circular":
+        return place % size
+    last = size - (mode == "reflect")
+    place %= 2 * last or 1
+    return place if place < size else 2 * last - place - (mode == "symmetric")
 
 
 def same_total(size: int, kernel: int, stride: int, dilation: int) -> int:
@@ -246,10 +273,11 @@ def axes(
     pads: Pads,
     rounding: str = "floor",
     counted: bool = False,
+    mode: str = "constant",
 ) -> Tuple[Axis, ...]:
     """One ``Axis`` for each spatial axis, from per-axis numbers."""
     return tuple(
-        Axis(n, k, s, d, begin, end, rounding, counted)
+        Axis(n, k, s, d, begin, end, rounding, counted, mode)
         for n, k, s, d, (begin, end) in zip(size, kernel, stride, dilation, pads)
     )
 
@@ -261,6 +289,11 @@ def transposed_axes(
     return tuple(
         TransposedAxis(n, k, s, d, begin, end) for n, k, s, d, (begin, end) in zip(size, kernel, stride, dilation, pads)
     )
+
+
+def pads_for(over: Sequence[AnyAxis], output: Sizes) -> Pads:
+    """The pads that an output of this size needs: the begin pads as they are, with the ends that fit."""
+    return tuple((axis.begin, axis.end_for(count)) for axis, count in zip(over, output))
 
 
 def canonical(over: Sequence[AnyAxis]) -> Pads:
@@ -275,6 +308,6 @@ def same_elements(left: Sequence[AnyAxis], right: Sequence[AnyAxis]) -> bool:
 
 def _same_taps(a: AnyAxis, b: AnyAxis) -> bool:
     """Whether every tap of every window lies in the same place, read or not."""
-    if isinstance(a, Axis) and isinstance(b, Axis) and (a.counted or b.counted):
+    if isinstance(a, Axis) and isinstance(b, Axis) and (a.counted or b.counted or a.mode != b.mode):
         return False
     return (a.size, a.kernel, a.dilation, a.starts, a.output) == (b.size, b.kernel, b.dilation, b.starts, b.output)

@@ -107,18 +107,19 @@ def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
     """The input, the weights and the bias of a case; out of ``streams``, where they are given.
 
     ``lattice``: integers, none of them zero, so that padding never looks like an element; for a max
-    pool negative ones, distinct within a channel; for an average pool multiples of every divisor.
+    pool or a pad distinct ones within a channel, negative but for a pad with a negative value; for an
+    average pool multiples of every divisor.
     ``normal``: a sum of twelve uniforms, mean 0 and variance 1, rounded to the dtype.
     """
     bias_shape = (case.filters,) if case.bias else None
     if isinstance(case.data, Written):
         bias = np.arange(1, case.filters + 1) if case.bias else None
-        weights = np.zeros(case.weight_shape) if case.pool else np.array(case.data.weights)
+        weights = np.array(case.data.weights) if case.weighted else np.zeros(case.weight_shape)
         made = Data(np.array(case.data.input), weights, bias)
     elif isinstance(case.data, Basis):
         made = _basis(case, case.data)
-    elif case.pool:
-        made = Data(_pooled(case), np.zeros(case.weight_shape), None)
+    elif not case.weighted:
+        made = Data(_unweighted(case), np.zeros(case.weight_shape), None)
     elif case.data == "lattice":
         limits = lattice_limits(case.products, case.dtype)
         if limits is None:
@@ -166,9 +167,9 @@ def _basis(case: Case, basis: Basis) -> Data:
     """Impulses and distinct weights (``case.Basis``).
 
     An average pool's impulse is so large that another divisor makes a difference of 1 or more; a max
-    pool's elements are -2 and its impulses 3, so that zeros in the padding show as well.
+    pool's and a pad's elements are -2 and its impulses 3, so that zeros in the padding show as well.
     """
-    low, high = (-2, 3) if case.op == "max_pool" else (0, 1)
+    low, high = (-2, 3) if case.op in ("max_pool", "pad") else (0, 1)
     if case.op == "avg_pool":
         high = (basis.factor or case.average_factor) * case.products**2
     x = np.full((case.batch, prod(case.input_shape[1:])), low)
@@ -179,8 +180,8 @@ def _basis(case: Case, basis: Basis) -> Data:
     return Data(x.reshape(case.input_shape), weights.reshape(case.weight_shape), bias)
 
 
-def _pooled(case: Case) -> Array:
-    """The input of a pool."""
+def _unweighted(case: Case) -> Array:
+    """The input of a pool or a pad."""
     if case.data == "normal":
         return _normal("input", case.seed, case.input_shape)
     if case.op == "avg_pool":
@@ -188,7 +189,8 @@ def _pooled(case: Case) -> Array:
         return case.average_factor * _lattice("input", case.seed, case.input_shape, limit, "int64")
     planes = _hashes("input", case.seed, prod(case.input_shape)).reshape(case.batch * case.channels, -1)
     ranks = planes.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
-    return -1 - (ranks % INTEGERS[case.dtype]).reshape(case.input_shape)
+    sign = 1 if case.op == "pad" and case.value < 0 else -1
+    return sign * (1 + ranks % INTEGERS[case.dtype]).reshape(case.input_shape)
 
 
 def _reads_the_same(weights: Array) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.domain.geometry import Axis, TransposedAxis
+from conformance.domain.geometry import Axis, TransposedAxis, outside
 
 CELL = 16
 """Width and height of an element."""
@@ -41,7 +41,10 @@ ALIKE = {"effective": "asked for and done", "declared": "asked for and declared 
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows over one axis' row of ``size`` elements: its pads, and where each window's first tap is."""
+    """The windows over one axis' row of ``size`` elements: its pads, and where each window's first tap is.
+
+    The pads hold a value, or the elements that a ``mode`` of ``geometry.MODES`` repeats there.
+    """
 
     size: int
     begin: int
@@ -50,6 +53,7 @@ class Windows:
     dilation: int
     starts: Sequence[int]
     crops: bool = False
+    mode: str = "constant"
 
     @property
     def extent(self) -> int:
@@ -66,9 +70,15 @@ class Windows:
         start = self.starts[window]
         return range(start, start + self.extent, self.dilation)
 
+    def element(self, place: int) -> int:
+        """The element that is met there, -1 for none."""
+        if 0 <= place < self.size:
+            return place
+        return -1 if self.crops or self.mode == "constant" else outside(self.mode, place, self.size)
+
     def meets(self, window: int) -> list[int]:
-        """Indices of a window's taps, -1 for those that meet no element."""
-        return [place if 0 <= place < self.size else -1 for place in self.taps(window)]
+        """The elements that a window's taps meet."""
+        return list(map(self.element, self.taps(window)))
 
     def describe(self, title: str) -> str:
         """The geometry in words."""
@@ -76,8 +86,8 @@ class Windows:
             added = f" and {-self.end} added at the end" if self.end < 0 else ""
             cropped = f"{self.begin} and {max(self.end, 0)} cropped"
             return f"{title}: {cropped}{added}, {self.size} output{'' if self.size == 1 else 's'}"
-        count = len(self.starts)
-        return f"{title}: pads {self.begin} and {self.end}, {count} window{'' if count == 1 else 's'}"
+        count, mode = len(self.starts), "" if self.mode == "constant" else f" by {self.mode}"
+        return f"{title}: pads {self.begin} and {self.end}{mode}, {count} window{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,8 @@ def windows(axis: Axis | TransposedAxis) -> Windows:
     """The windows of one axis of an operator."""
     crops = isinstance(axis, TransposedAxis)
     size = max(axis.output, 0) if crops else axis.size
-    return Windows(size, axis.begin, axis.end, axis.kernel, axis.dilation, axis.starts, crops)
+    mode = "constant" if isinstance(axis, TransposedAxis) else axis.mode
+    return Windows(size, axis.begin, axis.end, axis.kernel, axis.dilation, axis.starts, crops, mode)
 
 
 def phased(axis: Axis, count: int) -> Windows:
@@ -126,19 +137,24 @@ def geometries(case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str,
     shape = (result.get("sample") or {}).get("got_shape", ())
     counts = shape[2:] if len(shape) == case["rank"] + 2 else case["output"]
 
-    def over(size: int, k: int, s: int, d: int, pads: Sequence[int], rounding: str, count: int = 0) -> Windows:
+    mode = case.get("mode", "constant")
+
+    def over(
+        size: int, k: int, s: int, d: int, pads: Sequence[int], rounding: str, mode: str, count: int = 0
+    ) -> Windows:
         begin, end = pads
         if case["op"] == "conv_transpose":
             return windows(TransposedAxis(size, k, s, d, begin, end))
-        axis = Axis(size, k, s, d, begin, end, rounding)
+        axis = Axis(size, k, s, d, begin, end, rounding, mode=mode)
         return phased(axis, count) if count else windows(axis)
 
     drawn = []
     asked_for = case["input"], case["kernel"], case["stride"], case["dilation"], case["pads"]
     done = case["input"], kernel, stride, dilation, result[word]
     for axis, (one, two) in enumerate(zip(zip(*asked_for, strict=True), zip(*done, strict=True), strict=True)):
-        asked = over(*one, rounding)
-        other = over(*two, "floor" if known else rounding, counts[axis] if changed.get("phased") else 0)
+        asked = over(*one, rounding, mode)
+        rounded, phases = "floor" if known else rounding, counts[axis] if changed.get("phased") else 0
+        other = over(*two, rounded, changed.get("mode", mode), phases)
         alike = Geometry(asked, other).first_difference is None and asked.size == other.size
         drawn.append(Geometry(asked, None if alike else other))
     return word, drawn
@@ -221,10 +237,10 @@ def _block(it: Windows, view: View, title: str, first: int | None, top: int) -> 
     ):
         if cells := "".join(_cells(view, run, y) for begin, end in spans for run in view.runs(begin, end)):
             parts.append(f'<path class="{name}" d="{cells}"/>')
-    places = [place for run in view.runs(0, it.size) for place in run]
+    places = [place for run in view.runs(-it.begin, it.size + it.end) for place in run if it.element(place) >= 0]
     if places:
         middles = " ".join(str(view.near(place) + CELL // 2) for place in places)
-        digits = "".join(str(place % 10) for place in places)
+        digits = "".join(str(it.element(place) % 10) for place in places)
         parts.append(f'<text class="n" x="{middles}" y="{y + 11}">{digits}</text>')
     if view.cropped:
         parts.append(f'<text class="g" x="{LEFT + CELL * SIDE + CELL * GAP // 2}" y="{y + 12}">…</text>')

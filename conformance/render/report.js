@@ -226,7 +226,7 @@
     const holds = (job) => data.holding.includes(job.gate);
     const by = (sizes) => sizes.join("x");
     const padding = (c) => (typeof c.padding === "string" ? c.padding : c.padding.map(([b, e]) => `${b}.${e}`).join("x"));
-    const brief = (c) => `${c.op} i${by(c.input)} k${by(c.kernel)} s${by(c.stride)} d${by(c.dilation)} ${padding(c)}`;
+    const brief = (c) => `${c.op} i${by(c.input)} k${by(c.kernel)} s${by(c.stride)} d${by(c.dilation)} ${padding(c)}${c.mode ? ` ${c.mode}` : ""}`;
     const href = (job) => `${job.page}#job=${encodeURIComponent(job.name)}`;
     const badge = (verdict) => el("span", { class: `badge ${verdict}` }, `${data.verdicts[verdict][0]} ${verdict}`);
     const about = (job) => [badge(job.verdict), " ", el("span", { class: holds(job) ? "gate-word" : "gate-word breaks" }, job.gate), " ", el("b", {}, job.column.where), " "];
@@ -263,6 +263,7 @@
       case: (job) => [job.case.id, job.case.name],
       file: (job) => [job.case.file],
       op: (job) => [job.case.op],
+      mode: (job) => [job.case.mode || "constant"],
       dtype: (job) => [job.case.dtype],
       tag: (job) => job.case.tags || [],
       padding: (job) => [padding(job.case)],

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isinf
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from conformance.domain.case import Case
-from conformance.domain.geometry import Axis, Pads, canonical
+from conformance.domain.geometry import Axis, Pads, canonical, same_elements
 from conformance.domain.records import Spelling
 
 if TYPE_CHECKING:
@@ -107,6 +108,20 @@ def call(function: str, *arguments: str, **options: Any) -> str:
     """The text of a call: positional source texts, then options by ``repr`` (None leaves one out)."""
     parts = [*arguments, *(f"{name}={value!r}" for name, value in options.items() if value is not None)]
     return f"{function}({', '.join(parts)})"
+
+
+MIRRORED = {"reflect": "reflect", "edge": "symmetric"}
+
+
+def mirrored(case: Case) -> Optional[str]:
+    """TensorFlow's mode for a pad that repeats elements: its ``symmetric`` repeats an edge once; None for none."""
+    mode = MIRRORED.get(case.mode)
+    return mode if mode and same_elements(case.asked, replace(case, mode=mode).asked) else None
+
+
+def number(value: float) -> str:
+    """The source text of a pad's value."""
+    return f'float("{value}")' if isinf(value) else repr(value)
 
 
 def padded_reach(case: Case, pads: Optional[Pads] = None) -> Pads:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Optional
 
 from conformance.domain.case import OPS, Case
 from conformance.domain.geometry import Axis, Pads
 from conformance.domain.records import Spelling
-from conformance.runners.contract import Refusal, Runner, Weights, call, padded_reach, same_by_habit, same_pool
+from conformance.runners.contract import (
+    Refusal,
+    Runner,
+    Weights,
+    call,
+    mirrored,
+    number,
+    padded_reach,
+    same_by_habit,
+    same_pool,
+)
 from conformance.runners.tensorflow import (
     channels_first,
     channels_last,
@@ -84,14 +95,30 @@ def pool(case: Case, padding: str) -> str:
     )
 
 
+def padded(case: Case) -> Optional[Spelling]:
+    """``keras.ops.pad`` of ``x``, which on TensorFlow has its three modes."""
+    pads = ((0, 0), *case.pads, (0, 0))
+    if case.mode == "constant":
+        return Spelling(case.pads, call("keras.ops.pad", "x", repr(pads), f"constant_values={number(case.value)}"))
+    mode = mirrored(case)
+    return None if mode is None else Spelling(case.pads, call("keras.ops.pad", "x", repr(pads), mode=mode))
+
+
+def ops_pad(case: Case) -> Optional[Spelling]:
+    """A pad by itself, as an operation."""
+    return padded(case) if case.op == "pad" else None
+
+
 def writable(case: Case) -> bool:
     """Whether Keras has a layer for the case."""
+    if case.op == "pad":
+        return case.mode == "constant" and case.value == 0
     return not (case.transposed and case.groups > 1) and not (case.pool and max(case.dilation) > 1)
 
 
 def same(case: Case) -> Optional[Spelling]:
     """``padding="same"``, where asked for and where the shapes agree with what is."""
-    if not writable(case) or not same_by_habit(case) or (case.pool and not same_pool(case)):
+    if case.op == "pad" or not writable(case) or not same_by_habit(case) or (case.pool and not same_pool(case)):
         return None
     pads = case.pads_by("same")
     if case.transposed:
@@ -113,6 +140,8 @@ def zeropad(case: Case) -> Optional[Spelling]:
     """
     if not writable(case):
         return None
+    if case.op == "pad":
+        return Spelling(case.pads, around(case, "ZeroPadding", case.pads) or "keras.layers.Identity()")
     if case.transposed:
         return cropped(case)
     if not case.pool:
@@ -155,8 +184,8 @@ class Keras(Runner):
     extra = "tensorflow"
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
     preamble = "import keras"
-    variants = {"same": same, "zeropad": zeropad, "causal": causal}
-    refusals = (STRIDED_DILATION,)
+    variants = {"same": same, "zeropad": zeropad, "causal": causal, "ops-pad": ops_pad}
+    refusals = (STRIDED_DILATION, Refusal("InvalidArgumentError", "paddings must be"))
 
     def open(self) -> None:
         """Load Keras and TensorFlow on one thread."""
@@ -167,11 +196,16 @@ class Keras(Runner):
 
     def build(self, case: Case, variant: str, weights: Weights) -> Layer:
         """The model that the spelling writes, with the case's weights."""
-        model = self.evaluate(self.spell(case, variant).code)
+        code = self.spell(case, variant).code
+        if variant == "ops-pad":
+            function = self.evaluate(code, "x")
+            tensor = partial(self.namespace["keras"].ops.convert_to_tensor, dtype=case.dtype)
+            return lambda x: channels_first(function(tensor(channels_last(x))).numpy())
+        model = self.evaluate(code)
         kernel = weights.kernel
         model.build((case.batch, *case.input, case.channels))
         ordered = filters_by_channel(kernel, case.channels) if separate(case) else filters_last(kernel)
-        if not case.pool:
+        if case.weighted:
             model.set_weights([ordered] if weights.bias is None else [ordered, weights.bias])
 
         def layer(x: Array) -> Array:

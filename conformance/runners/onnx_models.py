@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 from conformance.domain.case import Case
 from conformance.domain.records import Spelling
-from conformance.runners.contract import Runner, Weights, Write, call
+from conformance.runners.contract import Runner, Weights, Write, call, number
 
 if TYPE_CHECKING:
     from conformance.runners.contract import Layer
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 OPSET = 17
 """Old enough for every converter and new enough for ``Pad`` with its pads as an input."""
 
-DILATED_AVERAGE = 19
-"""The first with dilations in ``AveragePool``."""
+DILATED_AVERAGE = CIRCULAR_PAD = 19
+"""The first with dilations in ``AveragePool``, and with ``wrap`` in ``Pad``."""
 
 IR_VERSION = 8
 
@@ -33,12 +33,21 @@ BFLOAT16_OPSET = 22, 10
 AUTO_PAD = {"same": "SAME_UPPER", "same_lower": "SAME_LOWER", "valid": "VALID"}
 
 
-OP_TYPES = {"conv": "Conv", "conv_transpose": "ConvTranspose", "max_pool": "MaxPool", "avg_pool": "AveragePool"}
+OP_TYPES = {
+    "conv": "Conv",
+    "conv_transpose": "ConvTranspose",
+    "max_pool": "MaxPool",
+    "avg_pool": "AveragePool",
+    "pad": "Pad",
+}
+
+PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "edge", "circular": "wrap"}
+"""The modes of ``Pad``."""
 
 
 def node(case: Case, **padding: object) -> str:
     """``helper.make_node`` of the case's operator; ``padding`` is ``pads`` or ``auto_pad`` and what goes with it."""
-    inputs = ["x"] if case.pool else ["x", "w", *["b"] * case.bias]
+    inputs = ["x", "w", *["b"] * case.bias] if case.weighted else ["x"]
     dilated = not case.pool or max(case.dilation) > 1
     return call(
         "helper.make_node",
@@ -48,7 +57,7 @@ def node(case: Case, **padding: object) -> str:
         kernel_shape=list(case.kernel),
         strides=list(case.stride),
         dilations=list(case.dilation) if dilated else None,
-        group=None if case.pool else case.groups,
+        group=case.groups if case.weighted else None,
         ceil_mode=int(case.ceil_mode) or None,
         count_include_pad=int(case.count_include_pad) or None,
         **padding,
@@ -57,6 +66,10 @@ def node(case: Case, **padding: object) -> str:
 
 def pads(case: Case) -> Optional[Spelling]:
     """Explicit pads, all the begins and then all the ends: right for every case."""
+    if case.op == "pad":
+        inputs = ["x", "pads", *["value"] * (case.mode == "constant")]
+        options = {"mode": PAD_MODES[case.mode]}
+        return Spelling(case.pads, call("helper.make_node", '"Pad"', json.dumps(inputs), '["y"]', **options))
     more = [max(-end, extra) for (_, end), extra in zip(case.pads, case.output_padding or (0,) * case.rank)]
     flat = [begin for begin, _ in case.pads] + [end + extra for (_, end), extra in zip(case.pads, more)]
     return Spelling(case.pads, node(case, pads=flat, output_padding=more if case.transposed and any(more) else None))
@@ -72,6 +85,8 @@ def auto_pad(case: Case) -> Optional[Spelling]:
 
 def module(case: Case) -> Optional[Spelling]:
     """A ``torch.nn`` module: symmetric pads in the convolution, others as a padding layer before it."""
+    if case.op == "pad":
+        return pad_module(case)
     if case.op != "conv":
         return own_padding(case)
     symmetric = all(begin == end for begin, end in case.pads)
@@ -89,6 +104,14 @@ def module(case: Case) -> Optional[Spelling]:
     )
     padding = call(f"nn.ConstantPad{case.rank}d", repr(flat), "0.0")
     return Spelling(case.pads, convolution if symmetric else f"nn.Sequential({padding}, {convolution})")
+
+
+def pad_module(case: Case) -> Spelling:
+    """A padding layer of ``torch.nn``."""
+    flat = tuple(amount for pair in reversed(case.pads) for amount in pair)
+    names = {"constant": "Constant", "reflect": "Reflection", "edge": "Replication", "circular": "Circular"}
+    value = [number(case.value)] if case.mode == "constant" else []
+    return Spelling(case.pads, call(f"nn.{names[case.mode]}Pad{case.rank}d", repr(flat), *value))
 
 
 def own_padding(case: Case) -> Optional[Spelling]:
@@ -187,14 +210,21 @@ class Converter(Runner):
 
 def single_node(part: Any, case: Case, weights: Weights) -> Any:
     """An ONNX model of one node, its weights as initialisers, with static shapes."""
+    import numpy as np
     from onnx import helper, numpy_helper
 
     element = element_type(case.dtype)
     kind = array_type(case.dtype)
-    parts = {"w": None if case.pool else weights.kernel, "b": weights.bias}
+    parts = {"w": weights.kernel if case.weighted else None, "b": weights.bias}
     initializers = [
         numpy_helper.from_array(part.astype(kind), name) for name, part in parts.items() if part is not None
     ]
+    if case.op == "pad":
+        begins, ends = zip(*case.pads)
+        amounts = np.array([0, 0, *begins, 0, 0, *ends], np.int64)
+        initializers.append(numpy_helper.from_array(amounts, "pads"))
+        if case.mode == "constant":
+            initializers.append(numpy_helper.from_array(np.array(case.value, kind), "value"))
     graph = helper.make_graph(
         [part],
         "case",
@@ -202,8 +232,11 @@ def single_node(part: Any, case: Case, weights: Weights) -> Any:
         [helper.make_tensor_value_info("y", element, (case.batch, case.filters, *case.output(case.pads)))],
         initializers,
     )
-    dilated = case.op == "avg_pool" and max(case.dilation) > 1
-    opset, ir_version = DILATED_AVERAGE if dilated else OPSET, IR_VERSION
+    opset, ir_version = OPSET, IR_VERSION
+    if case.op == "avg_pool" and max(case.dilation) > 1:
+        opset = DILATED_AVERAGE
+    if case.mode == "circular":
+        opset = CIRCULAR_PAD
     if case.dtype == "bfloat16":
         opset, ir_version = BFLOAT16_OPSET
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
@@ -231,7 +264,7 @@ def export(torch: Any, network: Any, case: Case, weights: Weights, dynamo: bool)
 
     layer = network[-1] if isinstance(network, torch.nn.Sequential) else network
     kind = getattr(torch, case.dtype)
-    if not case.pool:
+    if case.weighted:
         layer.weight = torch.nn.Parameter(torch.from_numpy(weights.kernel).to(kind))
     if weights.bias is not None:
         layer.bias = torch.nn.Parameter(torch.from_numpy(weights.bias).to(kind))

@@ -1,4 +1,4 @@
-"""ONNX's own node tests of convolutions and pools, as the ``onnx`` package makes them.
+"""ONNX's own node tests of convolutions, pools and pads, as the ``onnx`` package makes them.
 
 No runner; it stands here because ``onnx`` is imported nowhere else.
 """
@@ -6,16 +6,21 @@ No runner; it stands here because ``onnx`` is imported nowhere else.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Dict, Iterator, NamedTuple, Tuple, Union
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Tuple, Union
 
 from conformance.domain.case import Case
+from conformance.runners.onnx_models import OP_TYPES, PAD_MODES
 
-OPS = {"Conv": "conv", "ConvTranspose": "conv_transpose", "MaxPool": "max_pool", "AveragePool": "avg_pool"}
+OPS = {operator: op for op, operator in OP_TYPES.items()}
+MODES = {name: mode for mode, name in PAD_MODES.items()}
 RULES = {"VALID": "valid", "SAME_UPPER": "same", "SAME_LOWER": "same_lower"}
 
 
 class NodeTest(NamedTuple):
-    """A test as a case: its arrays (input, weights, bias), the output that it states, and its rtol and atol."""
+    """A test as a case: its arrays (input, weights, bias), the output that it states, and its rtol and atol.
+
+    Integers stand as float32, which holds them exactly; of a max pool's two outputs the first is read.
+    """
 
     case: Case
     arrays: Tuple[Any, ...]
@@ -31,7 +36,7 @@ class Skipped(NamedTuple):
 
 
 def node_tests() -> Iterator[Union[NodeTest, Skipped]]:
-    """Every test of the four operators; ``ImportError`` where ``onnx`` is missing.
+    """Every test of the operators; ``ImportError`` where ``onnx`` is missing.
 
     Some draw from numpy's global generator when they are imported; it is seeded as onnx's own
     ``cmd_tools`` does before it writes them to disk.
@@ -55,12 +60,10 @@ def read(name: str, node: Any, inputs: Any, outputs: Any, allowed: Tuple[float, 
     """One test as a case, or why it is none."""
     from onnx.helper import get_attribute_value
 
-    dtype = str(inputs[0].dtype)
-    if len(outputs) > 1:
-        return Skipped(name, "a second output, Indices")
-    if dtype not in ("float32", "float64"):
-        return Skipped(name, f"{dtype} data")
+    dtype = "float64" if inputs[0].dtype == "float64" else "float32"
     asked = {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}
+    if node.op_type == "Pad":
+        return read_pad(name, asked, inputs, outputs[0], dtype, allowed)
     op, shape = OPS[node.op_type], inputs[0].shape
     rank, channels, groups = len(shape) - 2, shape[1], asked.get("group", 1)
     kernel = asked.get("kernel_shape") or inputs[1].shape[2:]
@@ -94,3 +97,34 @@ def read(name: str, node: Any, inputs: Any, outputs: Any, allowed: Tuple[float, 
         **fields,
     )
     return NodeTest(case, tuple(inputs), outputs[0], allowed)
+
+
+def read_pad(
+    name: str, asked: Mapping[str, Any], inputs: Any, output: Any, dtype: str, allowed: Tuple[float, float]
+) -> Union[NodeTest, Skipped]:
+    """A test of ``Pad``: its pads, its value and its axes are inputs."""
+    x, amounts, value, axes = (*inputs, None, None)[:4]
+    count = len(amounts) // 2
+    pairs = [(0, 0)] * x.ndim
+    for axis, begin, end in zip(range(x.ndim) if axes is None else axes, amounts[:count], amounts[count:]):
+        pairs[axis] = (int(begin), int(end))
+    if any(map(any, pairs[:2])):
+        return Skipped(name, "pads of the batch or the channels")
+    ones = (1,) * (x.ndim - 2)
+    case = Case(
+        f"onnx/{name}",
+        "pad",
+        tuple(x.shape[2:]),
+        ones,
+        ones,
+        ones,
+        tuple(pairs[2:]),
+        batch=x.shape[0],
+        channels=x.shape[1],
+        filters=x.shape[1],
+        dtype=dtype,
+        data="normal",
+        mode=MODES[asked.get("mode", b"constant").decode()],
+        value=0.0 if value is None else float(value),
+    )
+    return NodeTest(case, (x,), output, allowed)

@@ -22,6 +22,8 @@ class OnnxRuntime(Converter):
     refusals = (
         Refusal("InvalidArgument", "Dilation not supported for AutoPadType"),
         Refusal("NotImplemented", "Could not find an implementation for"),
+        Refusal("InvalidArgument", "exceeds maximum allowed"),
+        Refusal("InvalidArgument", "Pad reflect requires axis length >= 2"),
         Refusal("Fail", "Pad should be smaller than kernel"),
     )
 

@@ -1,4 +1,4 @@
-"""TensorFlow: the convolutions and pools of ``tf.nn``, channels last."""
+"""TensorFlow: the convolutions and pools of ``tf.nn``, and ``tf.pad``, channels last."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from conformance.runners.contract import (
     Runner,
     Weights,
     call,
+    mirrored,
+    number,
     padded_reach,
     same_by_habit,
     same_pool,
@@ -103,6 +105,15 @@ def padded(pads: Pads, x: str = "x", value: str = "") -> str:
     return f"tf.pad({x}, {full}{value and f', constant_values={value}'})" if any(map(any, pads)) else x
 
 
+def alone(case: Case) -> Optional[Spelling]:
+    """``tf.pad`` of ``x``, whose ``SYMMETRIC`` repeats an edge once."""
+    pads = [[0, 0], *map(list, case.pads), [0, 0]]
+    if case.mode == "constant":
+        return Spelling(case.pads, call("tf.pad", "x", repr(pads), f"constant_values={number(case.value)}"))
+    mode = mirrored(case)
+    return None if mode is None else Spelling(case.pads, call("tf.pad", "x", repr(pads), mode=mode.upper()))
+
+
 def numbered(case: Case, pads: Pads) -> Spelling:
     """Pads as numbers: in the op where it takes them (rank 2), by ``tf.pad`` where not."""
     if case.rank == 2 and any(map(any, pads)):
@@ -112,6 +123,8 @@ def numbered(case: Case, pads: Pads) -> Spelling:
 
 def same(case: Case) -> Optional[Spelling]:
     """``padding="SAME"``, where asked for and where the shapes agree with what is."""
+    if case.op == "pad":
+        return None
     if case.transposed:
         return same_transposed(case)
     if not same_by_habit(case) or (case.pool and not same_pool(case)):
@@ -132,6 +145,8 @@ def same_transposed(case: Case) -> Optional[Spelling]:
 
 def explicit(case: Case) -> Optional[Spelling]:
     """The pads of the case as numbers: right for every case."""
+    if case.op == "pad":
+        return alone(case)
     if case.transposed:
         return sliced(case)
     return averaged(case) if case.op == "avg_pool" else by_hand(case, case.pads)
@@ -219,6 +234,7 @@ class TensorFlow(Runner):
     variants = {"same": same, "explicit": explicit, "symmetric": symmetric}
     refusals = (
         DEPTH,
+        Refusal("InvalidArgumentError", "paddings must be"),
         Refusal("ValueError", "pooling with 'SAME' padding is not implemented for `dilation_rate` > 1"),
         Refusal("ValueError", "`strides > 1` not supported in conjunction with `dilation_rate > 1`"),
     )

@@ -1,4 +1,4 @@
-"""PyTorch: the convolutions and pools of ``torch.nn.functional`` on the CPU."""
+"""PyTorch: the convolutions, pools and pads of ``torch.nn.functional`` on the CPU."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from conformance.runners.contract import (
     Runner,
     Weights,
     call,
+    number,
     numbered_alike,
     padded_reach,
     symmetric_by_habit,
@@ -71,8 +72,21 @@ def padded(pads: Pads, x: str = "x", value: str = "") -> str:
     return f"F.pad({x}, {flat}{value and f', value={value}'})" if any(flat) else x
 
 
+MODES = {"reflect": "reflect", "edge": "replicate", "circular": "circular"}
+
+
+def alone(case: Case) -> str:
+    """``F.pad`` of ``x`` in the mode of the case."""
+    flat = tuple(amount for pair in reversed(case.pads) for amount in pair)
+    if case.mode == "constant":
+        return call("F.pad", "x", repr(flat), f"value={number(case.value)}")
+    return call("F.pad", "x", repr(flat), mode=MODES[case.mode])
+
+
 def explicit(case: Case) -> Optional[Spelling]:
     """Pad or crop by hand, around an operator that does not: right for every case."""
+    if case.op == "pad":
+        return Spelling(case.pads, alone(case))
     if case.transposed:
         cropped = padded(tuple((-begin, -end) for begin, end in case.pads), transposed(case))
         bias = f" + bias.view({', '.join(['-1', *'1' * case.rank])})" if case.bias else ""
@@ -112,6 +126,8 @@ def symmetric(case: Case) -> Optional[Spelling]:
     A transposed convolution gets the output padding that makes its output ``stride`` times as large.
     Pools and transposed convolutions are written so as well where numbers are asked for that allow it.
     """
+    if case.op == "pad":
+        return None
     by_habit = symmetric_by_habit(case) and not case.output_shape
     if not by_habit and (case.op == "conv" or not numbered_alike(case)):
         return None
@@ -127,8 +143,15 @@ def symmetric(case: Case) -> Optional[Spelling]:
     return None if case.op == "avg_pool" and max(case.dilation) > 1 else Spelling(pads, pool(case, "x", padding))
 
 
+REFLECTED_WHOLE = (
+    Refusal("RuntimeError", "Padding size should be less than the corresponding input dimension"),
+    Refusal("RuntimeError", "Padding value causes wrapping around more than once"),
+)
+"""A reflection of the whole input, or more of it than there is."""
+
+
 class Torch(Runner):
-    """PyTorch's functional convolutions and pools."""
+    """PyTorch's functional convolutions, pools and pads."""
 
     name = "torch"
     ops = OPS
@@ -137,6 +160,7 @@ class Torch(Runner):
     preamble = "import torch\nimport torch.nn.functional as F"
     variants = {"explicit": explicit, "same": same, "symmetric": symmetric}
     refusals = (
+        *REFLECTED_WHOLE,
         Refusal("RuntimeError", "padding='same' is not supported for strided convolutions"),
         Refusal("RuntimeError", "padding should be at most half of kernel size"),
         Refusal("RuntimeError", "pad should be at most half of effective kernel size"),

@@ -124,10 +124,50 @@ def test_a_changed_copy_resolves_its_pads_anew() -> None:
     assert replace(case, input=(5, 9)).pads == ((1, 1), (1, 1))
 
 
+@pytest.mark.parametrize(
+    ("change", "number"),
+    [
+        ({"op": "max_pool"}, None),
+        ({"kernel": (3, 11), "padding": "valid"}, 1),
+        ({"padding": ((3, 0), (0, 0))}, None),
+        ({"op": "max_pool", "padding": ((3, 0), (0, 0))}, None),
+        ({"op": "avg_pool", "padding": ((3, 0), (0, 0))}, 0),
+        ({"op": "avg_pool", "padding": ((0, 0), (0, 3))}, 1),
+        ({"op": "avg_pool", "padding": ((0, 0), (0, 3)), "count_include_pad": True}, None),
+        ({"op": "conv_transpose", "padding": ((0, 0), (9, 1))}, None),
+        ({"op": "conv_transpose", "padding": ((0, 0), (9, 2))}, 1),
+        ({"op": "conv_transpose", "padding": ((-1, 0), (0, 0))}, 0),
+        ({"op": "conv_transpose", "padding": ((0, -4), (0, -3))}, None),
+        ({"op": "conv_transpose", "padding": ((0, -4), (0, -4))}, 1),
+    ],
+)
+def test_an_axis_that_has_no_answer(change: dict[str, Any], number: int | None) -> None:
+    assert conv(**change).unanswered == number
+
+
 def test_the_description_names_what_differs_from_a_plain_convolution() -> None:
     assert conv().describe() == "conv 6x9 · k 3x2 · s 2x1 · d 1x2 · padding same · 1→1"
     told = conv(padding=((0, 1), (1, 1)), channels=4, filters=8, groups=2, bias=True, batch=3, dtype="float16")
     assert told.describe().endswith("padding 0.1x1.1 · 4→8 · groups 2 · bias · batch 3 · float16")
+
+
+def test_the_description_of_a_pad_has_no_window() -> None:
+    one = (1, 1)
+    pad = Case("t/f/pad", "pad", (6, 9), one, one, one, ((0, 1), (2, 0)), channels=3, filters=3)
+    assert replace(pad, value=-1.5).describe() == "pad 6x9 · padding 0.1x2.0 · 3 channels · constant -1.5"
+    assert replace(pad, mode="edge").describe() == "pad 6x9 · padding 0.1x2.0 · 3 channels · edge"
+    assert pad.output(pad.pads) == (7, 11)
+    assert not pad.weighted
+    assert not pad.pool
+    assert pad.weight_shape == (0,)
+
+
+def test_a_pad_goes_over_the_wire_and_back() -> None:
+    one = (1,)
+    pad = Case("t/f/pad", "pad", (6,), one, one, one, ((0, 1),), mode="reflect")
+    assert Case.from_wire(json.loads(json.dumps(pad.to_wire()))) == pad
+    pad = replace(pad, mode="constant", value=float("-inf"))
+    assert Case.from_wire(json.loads(json.dumps(pad.to_wire()))) == pad
 
 
 def test_sizes_and_paddings_as_a_name_spells_them() -> None:

@@ -57,8 +57,14 @@ def test_every_fact_of_a_plain_convolution() -> None:
         "output_padding": 0,
         "output_shape": False,
         "ceil_mode": False,
-        "ceil_adds": False,
+        "ceil_differs": False,
+        "padding_alone": False,
         "count_include_pad": False,
+        "mode": "constant",
+        "mode_differs_from": ["reflect", "edge", "circular", "symmetric"],
+        "valued": False,
+        "beyond": -5,
+        "begin": 0,
         "dtype": "float32",
         "data": "lattice",
         "tags": ["x", "y"],
@@ -74,6 +80,28 @@ def test_every_fact_is_found_for_every_packaged_case() -> None:
             assert isinstance(value, bool | int | str | list | tuple), f"{name} of {case.id}"
             assert isinstance(value, tuple) == (name in AXIS_FACTS), f"{name} of {case.id}"
         assert sorted(found["agrees_with"] + found["differs_from"]) == sorted(RULES)
+
+
+def test_the_facts_of_pads_by_themselves() -> None:
+    edge = about((4, 5), (1, 1), ((1, 0), (0, 1)), op="pad", mode="edge")
+    assert (edge["mode"], edge["mode_differs_from"]) == ("edge", ["constant", "reflect", "circular"])
+    assert (edge["beyond"], edge["begin"], edge["valued"]) == (-3, 1, False)
+    longer = about((4, 5), (1, 1), ((1, 6), (2, 1)), op="pad", mode="edge")
+    assert (longer["mode_differs_from"], longer["beyond"], longer["begin"]) == (
+        ["constant", "reflect", "circular", "symmetric"], 2, 2,
+    )  # fmt: skip
+    assert about((4,), (1,), ((1, 1),), op="pad", value=float("-inf"))["valued"]
+
+
+def test_windows_in_the_padding_alone_are_told() -> None:
+    assert about((5,), (2,), ((3, 3),), op="max_pool", stride=(2,))["padding_alone"]
+    assert not about((5,), (2,), ((1, 1),), op="max_pool", stride=(2,))["padding_alone"]
+
+
+def test_ceil_mode_may_take_a_window_away() -> None:
+    pool = about((5,), (2,), ((1, 2),), op="max_pool", stride=(2,), ceil_mode=True)
+    assert pool["ceil_differs"]
+    assert not about((5,), (3,), "valid", op="max_pool", ceil_mode=True)["ceil_differs"]
 
 
 def test_a_fact_that_there_is_not_is_not_found() -> None:

@@ -15,7 +15,9 @@ from conformance.domain.geometry import (
     TransposedAxis,
     canonical,
     crops_by_rule,
+    outside,
     pads_by_rule,
+    pads_for,
     same_elements,
     split_crop,
 )
@@ -335,9 +337,49 @@ def test_an_outputs_crop_is_canonical_as_it_is() -> None:
     assert not same_elements((axis,), (replace(axis, begin=0, end=1),))
 
 
+@pytest.mark.parametrize(
+    ("mode", "elements"),
+    [
+        ("reflect", [2, 1, 0, 1, 2, 3, 2, 1, 0]),
+        ("edge", [0, 0, 0, 1, 2, 3, 3, 3, 3]),
+        ("circular", [2, 3, 0, 1, 2, 3, 0, 1, 2]),
+        ("symmetric", [1, 0, 0, 1, 2, 3, 3, 2, 1]),
+    ],
+)
+def test_what_lies_outside_an_input_of_four(mode: str, elements: list[int]) -> None:
+    assert [outside(mode, place, 4) for place in range(-2, 7)] == elements
+    assert Axis(4, 1, 1, 1, 2, 3, mode=mode).reads() == [[place] for place in elements]
+    assert {outside(mode, place, 1) for place in range(-3, 5)} == {0}
+
+
+def test_modes_are_the_same_geometry_where_they_read_the_same() -> None:
+    edge, symmetric = (Axis(4, 1, 1, 1, 1, 1, mode=mode) for mode in ("edge", "symmetric"))
+    assert same_elements((edge,), (symmetric,))
+    assert not same_elements((replace(edge, end=2),), (replace(symmetric, end=2),))
+    assert not same_elements((edge,), (replace(edge, mode="constant"),))
+
+
 def test_a_window_is_lonely_where_no_tap_meets_the_input() -> None:
     sizes = product(range(1, 5), range(1, 4), (1, 2), (1, 2, 3), range(5), range(5))
-    for size, kernel, stride, dilation, begin, end in sizes:
+    for numbers, rounding in product(sizes, ("floor", "ceil", "keep")):
+        axis = Axis(*numbers, rounding)
+        assert axis.lonely == any(all(place is None for place in taps) for taps in axis.reads()), axis
+
+
+def test_the_end_that_an_output_size_needs_fills_the_last_window() -> None:
+    for size, kernel, stride, dilation, begin, count in product(
+        range(1, 5), range(1, 4), (1, 2, 3), (1, 2), range(-1, 3), range(1, 6)
+    ):
+        ((_, end),) = pads_for((Axis(size, kernel, stride, dilation, begin, 9),), (count,))
         axis = Axis(size, kernel, stride, dilation, begin, end)
-        if axis.output > 0:
-            assert axis.lonely == any(all(place is None for place in taps) for taps in axis.reads()), axis
+        assert axis.output == count
+        assert axis.starts[-1] + axis.extent == size + end
+
+
+def test_the_crop_at_the_end_leaves_an_output_size() -> None:
+    for size, kernel, stride, dilation, begin, count in product(
+        range(1, 5), range(1, 4), (1, 2, 3), (1, 2), range(3), range(1, 6)
+    ):
+        pads = pads_for((TransposedAxis(size, kernel, stride, dilation, begin, 9),), (count,))
+        assert pads[0][0] == begin
+        assert TransposedAxis(size, kernel, stride, dilation, *pads[0]).output == count

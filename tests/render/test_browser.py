@@ -430,9 +430,9 @@ def test_hostile_text_runs_nothing(open_report: Open, tmp_path: Path) -> None:
 def test_long_text_breaks_nothing(open_report: Open, tmp_path: Path, width: int) -> None:
     long, words = "x" * 10_000, "words " * 2_000
     about = case(f"made/{long}", title=long, note=words, source=long, where=long, written=words, tags=[long])
-    entry = {"where": long, "reason": words, "link": long}
+    entry, fix = {"where": long, "reason": words, "link": long}, {"variant": long, "code": long}
     jobs = [
-        mismatch(about, long, "x-" * 5_000, evidence=long, code=long, causes=[long], expectation=entry, fix={"variant": long, "code": long}),
+        mismatch(about, long, "x-" * 5_000, evidence=long, code=long, causes=[long], expectation=entry, fix=fix),
         result(about, "torch", "same", "crash", failure={"message": long, "exception": long, "stderr": long}),
     ]  # fmt: skip
     page = open_report(run(tmp_path, about, *jobs), width=width)

@@ -66,6 +66,19 @@ def test_a_pool_is_drawn_as_what_it_reads(op: str) -> None:
     ]
 
 
+def test_a_pad_by_itself_has_the_elements_that_its_mode_repeats() -> None:
+    about = {**case("made/pad", 4, 1, 1), "op": "pad", "mode": "reflect", "pads": [[2, 1]]}
+    job = mismatch(about, effective=[[2, 1]], geometry={"mode": "edge"})
+    assert titles(about, job) == [
+        "asked for: pads 2 and 1 by reflect, 7 windows",
+        "effective: pads 2 and 1 by edge, 7 windows",
+    ]
+    word, (geometry,) = geometries(about, job)
+    assert geometry.first_difference == 0
+    assert re.findall('class="n"[^>]*>([^<]*)<', svg(geometry, word)) == ["2101232", "0001233"]
+    assert others(about, mismatch(about, effective=[[2, 1]])) == [None]
+
+
 def test_ceil_mode_has_a_window_that_overhangs() -> None:
     about = {**case("made/c", 6, 3, 2), "op": "max_pool", "ceil_mode": True, "pads": [[0, 0]]}
     assert titles(about, mismatch(about, effective=[[0, 0]])) == [
