@@ -53,7 +53,8 @@ SHOWN = {
 """Each verdict's glyph and its word in a cell."""
 
 CASE_FIELDS = (
-    "op", "input", "kernel", "stride", "dilation", "padding", "mode", "dtype", "tags", "title", "note", "source", "where",
+    "op", "input", "kernel", "stride", "dilation", "padding", "mode", "dtype", "tags",
+    "title", "note", "source", "where",
 )  # fmt: skip
 JOB_FIELDS = ("verdict", "gate", "causes", "line")
 """What the data has of a case and of a job, in this order; the script reads the names from the data."""

@@ -20,8 +20,6 @@
 
   // ---------------------------------------------------------------- heatmaps, from the tables of numbers
 
-  const SIDE = 14;
-
   const numbers = (table) => [...table.rows].slice(1).map((row) => [...row.cells].slice(1).map((cell) => Number(cell.textContent)));
 
   /** What was got less what was expected; NaN where that is no number, null where only one of them is there. */
@@ -43,14 +41,15 @@
   }
 
   function picture(title, rows, scale, marks) {
-    const width = Math.max(0, ...rows.map((row) => row.length)) * SIDE;
-    const height = rows.length * SIDE;
+    const columns = Math.max(1, ...rows.map((row) => row.length));
+    const side = Math.min(28, Math.floor(224 / columns)); // 16 columns at most are kept
+    const [width, height] = [columns * side, rows.length * side];
     const cells = rows.flatMap((row, y) => row.map((value, x) => shape("rect", {
-      x: x * SIDE, y: y * SIDE, width: SIDE, height: SIDE,
+      x: x * side, y: y * side, width: side, height: side,
       class: !Number.isFinite(value) ? "none" : value < 0 ? "minus" : "plus",
       "fill-opacity": Number.isFinite(value) ? Math.abs(value) / scale : false,
     })));
-    const outlines = marks.filter(([, [y, x]]) => rows[y]?.[x] !== undefined).map(([name, [y, x]]) => shape("rect", { x: x * SIDE + 1, y: y * SIDE + 1, width: SIDE - 2, height: SIDE - 2, class: name }));
+    const outlines = marks.filter(([, [y, x]]) => rows[y]?.[x] !== undefined).map(([name, [y, x]]) => shape("rect", { x: x * side + 1, y: y * side + 1, width: side - 2, height: side - 2, class: name }));
     const drawn = shape("svg", { role: "img", "aria-label": `heatmap: ${title}`, viewBox: `-1 -1 ${width + 2} ${height + 2}`, width: width + 2, height: height + 2 }, ...cells, ...outlines);
     return el("figure", {}, el("figcaption", {}, title), drawn);
   }
