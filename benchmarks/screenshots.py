@@ -32,8 +32,9 @@ def take(folder: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for name, (place, height, dark) in PICTURES.items():
-            scheme = "dark" if dark else "light"
-            page = browser.new_page(viewport={"width": WIDTH, "height": height}, color_scheme=scheme)
+            page = browser.new_page(
+                viewport={"width": WIDTH, "height": height}, color_scheme="dark" if dark else "light"
+            )
             page.goto(report.as_uri() + quote(place, safe="#="))
             page.wait_for_load_state()
             page.screenshot(path=ROOT / "docs" / f"report-{name}.png")
