@@ -17,7 +17,17 @@ nox.options.sessions = ["lint", "types", "wheel", "tests", "gate"]
 
 CONSTRAINTS = ("-c", "constraints.txt")
 FRAMEWORKS = Path(".nox", "frameworks")
-CORE = ("torch", "tensorflow", "keras", "tf1", "onnxruntime", "onnx2keras", "onnx2keras-same")
+CORE = (
+    "torch",
+    "tensorflow",
+    "keras",
+    "tf_keras",
+    "tf1",
+    "torch-onnx",
+    "onnxruntime",
+    "onnx2keras",
+    "onnx2keras-same",
+)
 REQUIRED = [part for name in CORE for part in ("--require", name)]
 
 

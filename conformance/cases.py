@@ -323,6 +323,7 @@ class _Entry:
         self.check_operator(case)
         if case.unanswered is not None:
             raise self.unanswered(case, case.unanswered)
+        self.check_spec(case)
         over = case.asked
         self.check_sizes(case, over)
         self.check_data(case)
@@ -346,6 +347,22 @@ class _Entry:
             self.check_pad(case)
         if case.pool and case.padding == "causal":
             raise self.error("padding: causal with a pool; allowed: with op conv", "padding")
+
+    def check_spec(self, case: Case) -> None:
+        """Where specifications differ, the case says whose rule it asks for (docs/semantics.md)."""
+        readings = case.readings
+        if case.spec and case.spec not in readings:
+            allowed = f"{', '.join(readings)}, which have a rule for such a {case.op}"
+            raise self.error(f"spec: {case.spec}; allowed: {allowed}", "spec")
+        if not case.spec and case.disputed:
+            told = ", ".join(
+                f"pads {spell_padding(one.pads)} and {by(one.output(one.pads))} outputs by {spec}"
+                for spec, one in readings.items()
+            )
+            raise self.error(
+                f"padding: {spell_padding(case.padding)} is read as {told}; allowed: with spec: {', '.join(readings)}",
+                "padding",
+            )
 
     def check_pad(self, case: Case) -> None:
         """A pad by itself has amounts, and one mode."""

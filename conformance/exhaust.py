@@ -153,7 +153,7 @@ def executions(alike: Iterable[Sequence[Case]], spell: Callable[[Case], Sequence
     for cases in alike:
         shared: dict[tuple[object, ...], list[Job]] = {}
         for job in (job for case in cases for job in spell(case)):
-            if any(axis.output < 1 for axis in job.case.axes(job.spelling.pads)):
+            if any(axis.output < 1 for axis in job.case.axes(job.spelling.pads, job.spelling.rounding)):
                 continue
             key = (job.runner, job.variant, job.spelling.code, job.case.output(job.case.pads))
             shared.setdefault(key, []).append(job)
@@ -211,9 +211,9 @@ class Count:
         first = jobs[0]
         row = self.rows.setdefault((f"{first.runner}/{first.variant}", first.case.op, first.case.rank), Row())
         row.executions += 1
-        verdicts: dict[tuple[Pads, Pads], Verdict] = {}
+        verdicts: dict[tuple[object, ...], Verdict] = {}
         for job in jobs:
-            key = (job.case.pads, job.spelling.pads)
+            key = (job.case.pads, job.spelling.pads, job.spelling.rounding)
             verdict = verdicts.get(key) or judge(job, outcome, row.verdicts["mismatch"] < ATTRIBUTED)
             verdicts[key] = verdict
             row.verdicts[verdict.kind] += 1

@@ -163,7 +163,7 @@ def spellings(case: Case) -> list[str]:
             spelling = write(case)
             if spelling is None or "change-ordering" in variant:
                 continue
-            right = same_elements(asked, case.axes(spelling.pads))
+            right = same_elements(asked, case.axes(spelling.pads, spelling.rounding))
             remark = "" if right else f"   ← not what is asked for: pads {spell_padding(spelling.pads)}"
             lines.append(f"  {name}/{variant}{remark}")
             lines.append(f"      {spelling.code}")

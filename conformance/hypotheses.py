@@ -11,14 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Any
 
 from conformance.domain.case import LOWEST, Case
 from conformance.domain.causes import CAUSES
-from conformance.domain.geometry import MODES, Axis, Pads, Sizes, crops_by_rule, pads_by_rule, pads_for, same_elements
+from conformance.domain.geometry import (
+    MODES,
+    Axis,
+    Pads,
+    Sizes,
+    crops_by_rule,
+    pads_by_rule,
+    pads_for,
+    same_elements,
+    split_crop,
+)
 from conformance.domain.records import Spelling
-from conformance.oracle import Reading, reading
+from conformance.oracle import Reading, declared
 
 AMOUNT = "pad-amount"
 """The cause of last resort for a padding: other numbers than any named mistake gives."""
@@ -45,14 +56,19 @@ class Hypothesis:
         return len(self.causes) + (AMOUNT in self.causes)
 
 
-def name_declared(case: Case, declared: Pads) -> str:
-    """The cause by which declared pads, right for no other reason, differ from what a case asks for."""
-    over = case.axes(declared)
+def name_declared(case: Case, how: Reading) -> str:
+    """The cause by which what is declared, right for no other reason, differs from what a case asks for."""
+    pads, over = how.pads, how.axes(case)
+    if how.rounding != case.rounding and same_elements(over, case.axes(case.pads, how.rounding)):
+        return "last-window" if "keep" in (case.rounding, how.rounding) else "ceil-mode"
 
     def is_rule(rule: str) -> bool:
         return same_elements(over, case.axes(case.pads_by(rule)))
 
-    if all(b == e for b, e in declared) and any(b != e for b, e in case.pads):
+    crop = _crop_cause(case.pads, pads) if case.transposed else AMOUNT
+    if crop == "output-padding":
+        return crop
+    if all(b == e for b, e in pads) and any(b != e for b, e in case.pads):
         return "symmetric-for-asymmetric"
     if case.padding == "same_lower" and is_rule("same"):
         return "same-upper-for-lower"
@@ -60,7 +76,15 @@ def name_declared(case: Case, declared: Pads) -> str:
         return "same-lower-for-upper"
     if case.padding != "same" and is_rule("same"):
         return "same-for-explicit"
-    return AMOUNT
+    return crop
+
+
+def _crop_cause(asked: Pads, other: Pads) -> str:
+    """The cause of other crops: as much from another side, or other outputs added at the end."""
+    if all(sum(a) == sum(b) for a, b in zip(asked, other, strict=True)):
+        return "crop-side"
+    beyond = all(a == b or (a[0] == b[0] and min(a[1], b[1]) < 0) for a, b in zip(asked, other, strict=True))
+    return "output-padding" if beyond else AMOUNT
 
 
 def paddings(case: Case, spelling: Spelling, changed: Reading) -> Iterator[tuple[tuple[str, ...], Pads]]:
@@ -83,7 +107,7 @@ def paddings(case: Case, spelling: Spelling, changed: Reading) -> Iterator[tuple
 def _resolved(case: Case, changed: Reading, rule: str) -> list[Pads]:
     """A rule's pads: under what has changed, and as whoever resolves it before anything else goes wrong."""
     kernel = case.kernel[::-1] if changed.swap else case.kernel
-    by_rule = crops_by_rule if case.transposed else pads_by_rule
+    by_rule = partial(crops_by_rule, spec=case.spec_of(rule)) if case.transposed else pads_by_rule
     found = [by_rule(rule, case.input, kernel, changed.stride, changed.dilation), case.pads_by(rule)]
     if changed.phased:  # space-to-batch resolves SAME before it strides
         found.append(pads_by_rule(rule, case.input, kernel, (1,) * case.rank, changed.dilation))
@@ -113,8 +137,22 @@ def _rules(case: Case, spelling: Spelling, changed: Reading) -> Iterator[tuple[s
         wrong.append(("same-upper-for-lower", "same"))
     if any(begin != end for begin, end in pads):
         wrong.append(("symmetric-for-asymmetric", "symmetric"))
+    if spelling.converted and isinstance(case.padding, str):
+        then = replace(case, input=spelling.converted)
+        for resolved in _resolved(then, changed, case.padding):
+            yield "size-frozen", resolved
+            yield "size-frozen", _as_many(case, changed, replace(changed, pads=resolved).output_shape(then)[2:])
     for cause, rule in wrong:
         yield from ((cause, resolved) for resolved in _resolved(case, changed, rule))
+
+
+def _as_many(case: Case, changed: Reading, output: Sizes) -> Pads:
+    """The pads that a rule works out for so many windows: what is kept of a size may be their number alone."""
+    lower, pads = case.padding == "same_lower", []
+    for axis, count in zip(changed.axes(case), output, strict=True):
+        total = max((count - 1) * axis.stride + axis.extent - axis.size, 0)
+        pads.append(split_crop(total, lower))
+    return tuple(pads)
 
 
 def _slips(case: Case, pads: Pads) -> Iterator[tuple[str, Pads]]:
@@ -122,8 +160,10 @@ def _slips(case: Case, pads: Pads) -> Iterator[tuple[str, Pads]]:
     yield "pads-begin-only", tuple((begin, 0) for begin, _ in pads)
     if case.transposed:
         yield "crop-side", tuple((end, begin) for begin, end in pads)
+        if any(begin + end < 0 for begin, end in pads):
+            yield from (("crop-side", tuple(split_crop(b + e, False, spec) for b, e in pads)) for spec in ("", "onnx"))
     if any(end < 0 for _, end in pads):
-        yield "output-padding", tuple((begin, max(end, 0)) for begin, end in pads)
+        yield "output-padding", tuple((max(begin, 0), max(end, 0)) for begin, end in pads)
     if case.output_padding:
         yield "output-padding", tuple((b, e + more) for (b, e), more in zip(pads, case.output_padding, strict=True))
         yield (
@@ -174,7 +214,7 @@ def hypotheses(case: Case, spelling: Spelling, output: Sizes, screen: Screen | N
     Of as many causes those come first that do with named paddings (``Hypothesis.cost``). ``screen``
     tells for a reading which begin pads are worth a look, whatever its pads; else all of them are.
     """
-    faithful = reading(case, spelling.pads)
+    faithful = declared(case, spelling)
     found: dict[Hypothesis, None] = {}
     for causes, changed in changes(case, faithful):
         if changed.bias_last and output[-1] != case.filters:
@@ -202,7 +242,7 @@ def hypotheses(case: Case, spelling: Spelling, output: Sizes, screen: Screen | N
 def under(case: Case, spelling: Spelling, causes: Collection[str]) -> list[Reading]:
     """The readings that exactly these causes lead to, amounts of padding without a rule left out."""
     found: dict[Reading, None] = {}
-    for some, changed in changes(case, reading(case, spelling.pads)):
+    for some, changed in changes(case, declared(case, spelling)):
         if set(some) <= set(causes):
             for more, pads in paddings(case, spelling, changed):
                 if sorted((*more, *some)) == sorted(causes):
@@ -212,7 +252,7 @@ def under(case: Case, spelling: Spelling, causes: Collection[str]) -> list[Readi
 
 def names(case: Case, spelling: Spelling) -> list[str]:
     """The causes that come into question for a case, in the order of the closed list."""
-    faithful = reading(case, spelling.pads)
+    faithful = declared(case, spelling)
     found = {AMOUNT, *(cause for causes, _ in changes(case, faithful) for cause in causes)}
     found |= {cause for causes, pads in paddings(case, spelling, faithful) for cause in causes if pads != spelling.pads}
     return sorted(found, key=ORDER.__getitem__)
@@ -222,7 +262,7 @@ def sizes(case: Case, spelling: Spelling) -> set[Sizes]:
     """The spatial output sizes that a named padding gives, with up to one other change."""
     found = {
         replace(changed, pads=pads).output_shape(case)[2:]
-        for causes, changed in changes(case, reading(case, spelling.pads))
+        for causes, changed in changes(case, declared(case, spelling))
         if len(causes) < 2 and not (changed.flip or changed.interleave or changed.bias_last)
         for pads in {pads for _, pads in paddings(case, spelling, changed)}
     }
@@ -303,7 +343,7 @@ def _pool_changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ..
         values.append(("pad-not-counted" if counted else "pad-counted", {"counted": not counted}))
         values.append(("pad-counted", {"overhang": True}))
     roundings: list[tuple[str, dict[str, Any]]] = [("", {})]
-    roundings.append(("ceil-mode", {"rounding": "floor" if case.ceil_mode else "ceil"}))
+    roundings.append(("ceil-mode", {"rounding": "ceil" if faithful.rounding == "floor" else "floor"}))
     roundings.append(("last-window", {"rounding": "keep"}))
     for changes in product(windows, strides, values, roundings):
         fields = {name: value for _, change in changes for name, value in change.items()}

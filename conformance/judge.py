@@ -83,7 +83,7 @@ class Judge:
 
     def _mismatch(self, truth: Truth, job: Job, output: Array, dtype: str) -> Verdict:
         """The verdict of an output that no direct sum gives: a fast algorithm, or its causes and how it differs."""
-        job_key = (job.case.id, job.precision, job.spelling.pads, job.spelling.by_rule)
+        job_key = (job.case.id, job.precision, replace(job.spelling, code=""))
         key = (*job_key, dtype, output.shape, output.tobytes())
         if key not in self._attributed:
             reference, bound = truth.answer(truth.asked)
@@ -104,7 +104,7 @@ def hazard(truth: Truth, job: Job, output: Array, algorithm: str = "") -> Verdic
         return None
     return Verdict(
         "hazard",
-        causes=(hypotheses.name_declared(job.case, how.pads),),
+        causes=(hypotheses.name_declared(job.case, how),),
         evidence=hypotheses.explain(job.case, truth.asked, how),
         effective=canonical(how.axes(job.case)),
         difference=difference(output, *truth.answer(truth.asked)),
@@ -114,12 +114,10 @@ def hazard(truth: Truth, job: Job, output: Array, algorithm: str = "") -> Verdic
 
 
 def declared(truth: Truth, job: Job) -> Reading | None:
-    """The faithful reading of the pads that the variant declares; None where they are as asked for, or do not fit."""
-    case, pads = job.case, job.spelling.pads
-    over = case.axes(pads)
-    if same_elements(over, case.asked) or any(axis.output < 1 for axis in over):
-        return None
-    return oracle.reading(case, pads)
+    """The faithful reading of what the variant declares; None where that is as asked for, or does not fit."""
+    how = oracle.declared(job.case, job.spelling)
+    over = how.axes(job.case)
+    return None if same_elements(over, job.case.asked) or any(axis.output < 1 for axis in over) else how
 
 
 def computed_otherwise(truth: Truth, job: Job, output: Array, found: Verdict) -> Verdict:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from conformance.domain.case import Case
 from conformance.domain.geometry import AnyAxis, Pads, Sizes, axes, outside, transposed_axes
+from conformance.domain.records import Spelling
 from conformance.domain.tensors import Data, rounded
 
 Reference = NDArray[np.float64]
@@ -110,6 +111,12 @@ def reading(case: Case, pads: Pads) -> Reading:
     if case.op == "pad":
         return replace(how, fill=float(rounded(np.array([case.value]), case.dtype)[0]), mode=case.mode)
     return replace(how, rounding=case.rounding, counted=case.count_include_pad) if case.pool else how
+
+
+def declared(case: Case, spelling: Spelling) -> Reading:
+    """The faithful reading of what a variant declares."""
+    how = reading(case, spelling.pads)
+    return replace(how, rounding=spelling.rounding) if spelling.rounding else how
 
 
 def compute(case: Case, data: Data, how: Reading) -> Reference:

@@ -43,7 +43,8 @@ def remedy(
         able = [
             other
             for other in others(job)
-            if other.key not in planned and same_elements(job.case.axes(other.spelling.pads), job.case.asked)
+            if other.key not in planned
+            and same_elements(job.case.axes(other.spelling.pads, other.spelling.rounding), job.case.asked)
         ]
         return sorted(able, key=lambda other: other.spelling.by_rule)[:1]
 
@@ -171,7 +172,7 @@ def name(case: Case, spelling: Spelling, how: Reading) -> tuple[str, ...]:
 
     A dilation or stride that no window of this case tells is not compared.
     """
-    asked = oracle.reading(case, spelling.pads)
+    asked = oracle.declared(case, spelling)
     over = how.axes(case)
     fill = asked.fill if how.fill == asked.fill else 0.0  # any other value has the same name
     for causes, changed in hypotheses.changes(case, asked):

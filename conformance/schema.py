@@ -24,6 +24,7 @@ Pair = Annotated[list[Amount], Field(min_length=2, max_length=2)]
 PadPairs = Annotated[list[Pair], Field(min_length=1, max_length=3)]
 PaddingName = Literal["valid", "same", "same_lower", "causal", "fixed"]
 Padding = PaddingName | Amount | PadPairs
+Spec = Literal["onnx", "pytorch", "tensorflow", "caffe"]
 Dtype = Literal["float32", "float64", "float16", "bfloat16"]
 Numbers = list[Any]
 Op = Literal["conv", "conv_transpose", "max_pool", "avg_pool", "pad"]
@@ -42,6 +43,7 @@ _OPS = ", ".join(get_args(Op))
 _AMOUNTS = "an integer from 0 up for every axis, or a list of one for each axis"
 _MODES = ", ".join(get_args(PadMode))
 _VALUE = "a number, .inf or -.inf"
+_SPECS = "onnx, pytorch, tensorflow or caffe"
 _DTYPES = "float32, float64, float16 or bfloat16"
 _PER_AXIS = "an integer from 1 up for every axis, or a list of one for each axis"
 
@@ -91,6 +93,7 @@ class CaseFields(_Strict):
     count_include_pad: StrictBool = Field(UNSET, description="avg_pool: true or false (default false)")
     mode: PadMode = Field(UNSET, description=f"pad: {_MODES} (default constant)")
     value: Number = Field(UNSET, description=f"pad with mode constant: {_VALUE} (default 0)")
+    spec: Spec = Field(UNSET, description=f"whose rule is asked for, where they differ: {_SPECS}")
     dtype: Dtype = Field(UNSET, description=f"{_DTYPES} (default float32)")
     data: Literal["lattice", "normal"] | WrittenFields = Field(
         UNSET, description="lattice, normal, or {input: …, weights: …} written out (default lattice)"
@@ -128,6 +131,7 @@ class MatrixFields(_Strict):
     count_include_pad: list[StrictBool] = Field(UNSET, min_length=1, description="a list of true and false")
     mode: list[PadMode] = Field(UNSET, min_length=1, description=f"a list of {_MODES}")
     value: list[Number] = Field(UNSET, min_length=1, description=f"a list, each {_VALUE}")
+    spec: list[Spec] = Field(UNSET, min_length=1, description=f"a list, each {_SPECS}")
     dtype: list[Dtype] = Field(UNSET, min_length=1, description=f"a list, each {_DTYPES}")
     data: list[Literal["lattice", "normal"]] = Field(UNSET, min_length=1, description="a list of lattice and normal")
     seed: list[Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]] = Field(
@@ -154,6 +158,7 @@ class ExcludeFields(_Strict):
     count_include_pad: StrictBool = Field(UNSET, description="true or false")
     mode: PadMode = Field(UNSET, description=_MODES)
     value: Number = Field(UNSET, description=_VALUE)
+    spec: Spec = Field(UNSET, description=_SPECS)
     dtype: Dtype = Field(UNSET, description=_DTYPES)
     data: Literal["lattice", "normal"] = Field(UNSET, description="lattice or normal")
     seed: Amount = Field(UNSET, description="an integer from 0 up")

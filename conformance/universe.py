@@ -92,4 +92,6 @@ def _allowed(case: Case) -> bool:
         return False
     if any(more >= stride for more, stride in zip(case.output_padding, case.stride, strict=False)):
         return False
+    if case.disputed:
+        return False
     return case.unanswered is None and (case.op != "avg_pool" or case.average_limit >= 1)

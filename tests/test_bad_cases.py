@@ -130,6 +130,34 @@ FIELDS = {
         "4:19",
         "crops 0 and -5 of 8 outputs on axis 0 … less than a stride and a kernel more",
     ),
+    "no-spec-below-zero": (
+        "padding: same; op: conv_transpose; stride: 5",
+        "4:14",
+        "same is read as pads -1.-1 and 30 outputs by onnx, pads 0.-2 and 30 outputs by tensorflow"
+        " … with spec: onnx, tensorflow",
+    ),
+    "no-spec-valid-beyond": (
+        "padding: valid; op: conv_transpose; stride: 5",
+        "4:14",
+        "pads 0.0 and 28 outputs by onnx … pads 0.-2 and 30 outputs by tensorflow",
+    ),
+    "no-spec-valid-ceil": (
+        "padding: valid; op: max_pool; ceil_mode: true; stride: 2",
+        "4:14",
+        "2 outputs by onnx … 3 outputs by pytorch … with spec: onnx, pytorch, caffe",
+    ),
+    "no-spec-ceil-beyond": (
+        "padding: 0; op: max_pool; ceil_mode: true; kernel: 2; stride: 3",
+        "4:14",
+        "2 outputs by pytorch, pads 0.0 and 3 outputs by caffe",
+    ),
+    "spec-without-a-rule": ("spec: caffe", "4:11", "caffe; allowed: onnx, pytorch, tensorflow, which have a rule for"),
+    "spec-without-ceil": (
+        "spec: tensorflow; op: max_pool; ceil_mode: true; padding: 1",
+        "4:11",
+        "allowed: onnx, pytorch, caffe",
+    ),
+    "unknown-spec": ("spec: keras", "4:11", "'keras'; allowed: whose rule is asked for"),
     "causal-pool": ("padding: causal; op: max_pool", "4:14", "causal with a pool … with op conv"),
     "window-of-padding-only": (
         "padding: 3; op: avg_pool",

@@ -222,7 +222,7 @@ def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
         (["run", "--require", "pytorch"], "unknown runner 'pytorch'"),
         (
             ["run", "--runner", "torch/sane"],
-            "unknown variant 'sane' of runner torch; allowed: explicit, same, symmetric",
+            "unknown variant 'sane' of runner torch; allowed: explicit, same, symmetric, channels-last",
         ),
         (["run", "--runner", "tests.fakes:Nobody"], "cannot load runner 'tests.fakes:Nobody'"),
         (["run", "--runner", "tests.fakes:NoRunner"], "'tests.fakes:NoRunner' is no runner"),
@@ -318,7 +318,7 @@ def test_5_nothing_selected(tmp_path: Path, arguments: list[str]) -> None:
 
 def test_5_where_no_case_applies_to_the_variants(tmp_path: Path) -> None:
     path = case_file(tmp_path, ["a"], padding="valid")
-    ended = conformance("run", path, "--runner", "torch/symmetric", "--out", tmp_path / "run")
+    ended = conformance("run", path, "--runner", "torch/same", "--out", tmp_path / "run")
     assert ended.returncode == 5
     assert "try: conformance list" in ended.stderr
 
@@ -405,7 +405,7 @@ def test_doctor_says_what_is_installed() -> None:
     for name in runners.CORE:
         assert f"\n{name}: ready: " in "\n" + ended.stdout
     assert f"torch: ready: torch {plan.installed(runners.load('torch'))['torch']}\n" in ended.stdout
-    assert "    variants: explicit, same, symmetric\n" in ended.stdout
+    assert "    variants: explicit, same, symmetric, channels-last\n" in ended.stdout
     assert "a negative control" in ended.stdout
 
 

@@ -182,6 +182,22 @@ def test_the_wrong_pads_of_same() -> None:
     assert "pads-ignored" not in {cause for cause, _ in named_pads(conv((6,), (3,)), by_rule=True)}
 
 
+def test_a_size_that_is_frozen_is_the_one_at_conversion() -> None:
+    case = conv((6, 9), (3, 4))
+    written = replace(spelled(case, by_rule=True), converted=(7, 12))
+    found = hypotheses.paddings(case, written, oracle.reading(case, case.pads))
+    frozen = {pads for causes, pads in found if causes == ("size-frozen",)}
+    assert frozen == {((1, 1), (1, 1)), ((1, 2), (2, 3))}  # its pads, and pads for its 4 and 6 windows
+    assert "size-frozen" not in {cause for cause, _ in named_pads(case, by_rule=True)}
+
+
+def test_a_frozen_size_of_same_lower_has_its_odd_pixel_at_the_beginning() -> None:
+    case = conv((6,), (4,), padding="same_lower", stride=(3,))
+    written = replace(spelled(case, by_rule=True), converted=(7,))
+    found = hypotheses.paddings(case, written, oracle.reading(case, case.pads))
+    assert {pads for causes, pads in found if causes == ("size-frozen",)} == {((2, 1),), ((2, 2),)}
+
+
 def test_the_wrong_pads_of_same_lower() -> None:
     found = named_pads(conv((6,), (3,), padding="same_lower"), by_rule=True)
     assert ("same-upper-for-lower", ((0, 1),)) in found
@@ -241,13 +257,15 @@ def test_an_unnamed_amount_is_every_split_that_the_output_has_room_for_and_a_cro
     ids=str,
 )
 def test_declared_pads_have_the_name_of_the_habit_that_gave_them(padding: Any, declared: Pads, cause: str) -> None:
-    assert name_declared(conv((6, 7), (3, 3), padding=padding), declared) == cause
+    case = conv((6, 7), (3, 3), padding=padding)
+    assert name_declared(case, oracle.reading(case, declared)) == cause
 
 
 def test_declared_pads_are_compared_by_what_they_read() -> None:
     case = conv((6,), (3,), padding="same")
-    assert name_declared(case, ((1, 0),)) == "same-lower-for-upper"
-    assert name_declared(replace(case, padding=((2, 2),)), ((0, 2),)) == "same-for-explicit"
+    assert name_declared(case, oracle.reading(case, ((1, 0),))) == "same-lower-for-upper"
+    numbered = replace(case, padding=((2, 2),))
+    assert name_declared(numbered, oracle.reading(numbered, ((0, 2),))) == "same-for-explicit"
 
 
 @pytest.mark.parametrize(

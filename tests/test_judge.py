@@ -13,7 +13,7 @@ from conformance import oracle
 from conformance.domain.case import Case, Written
 from conformance.domain.geometry import Pads, canonical, same_elements
 from conformance.domain.records import Failure, Job, Outcome, Spelling
-from conformance.domain.tensors import rounded
+from conformance.domain.tensors import rounded, tensors
 from conformance.judge import Judge
 from conformance.truth import Truth
 from tests.verdicts import conv, found_causes, output_of, verdict_of
@@ -27,6 +27,33 @@ HAZARDS = [
 ]
 
 hazards = pytest.mark.parametrize(("padding", "declared", "by_rule", "cause"), HAZARDS, ids=[one[3] for one in HAZARDS])
+
+
+OTHER_RULES = [
+    ("conv_transpose", "same", "tensorflow", "onnx", "crop-side"),
+    ("conv_transpose", "same", "onnx", "tensorflow", "crop-side"),
+    ("conv_transpose", "valid", "tensorflow", "pytorch", "output-padding"),
+    ("conv_transpose", "valid", "onnx", "tensorflow", "output-padding"),
+    ("max_pool", "valid", "pytorch", "onnx", "ceil-mode"),
+    ("max_pool", "valid", "onnx", "pytorch", "ceil-mode"),
+    ("max_pool", ((0, 0), (0, 0)), "caffe", "pytorch", "last-window"),
+]
+
+
+@pytest.mark.parametrize(("op", "padding", "spec", "own", "cause"), OTHER_RULES)
+def test_whoever_does_what_its_own_specification_says_is_a_hazard_where_another_is_asked_for(
+    op: str, padding: Any, spec: str, own: str, cause: str
+) -> None:
+    pool = {"kernel": (3, 3), "stride": (2, 4)} if padding == "valid" else {"kernel": (2, 2), "stride": (3, 4)}
+    window = {"ceil_mode": True, **pool} if op == "max_pool" else {"kernel": (2, 2), "stride": (4, 5)}
+    case = conv((6, 7), op=op, padding=padding, spec=spec, **window)
+    other = case.read_by(own)
+    output = oracle.compute(other, tensors(other), oracle.reading(other, other.pads)).astype(case.dtype)
+    spelling = Spelling(other.pads, "f(x)", True, other.rounding)
+    verdict = Judge().judge(Job(case, "fake", "v", spelling), Outcome("completed", output))
+    assert (verdict.kind, verdict.causes) == ("hazard", (cause,))
+    faithful = Spelling(case.pads, "f(x)", True)
+    assert Judge().judge(Job(case, "fake", "v", faithful), Outcome("completed", output)).kind == "mismatch"
 
 
 @hazards
@@ -246,6 +273,19 @@ def test_the_same_output_of_a_variant_that_declares_other_pads_is_judged_anew() 
     assert [veteran.judge(job, right).kind for job in (asked, other)] == ["mismatch", "hazard"]
     assert set(veteran.judge(asked, wrong).causes) == {"same-for-explicit", "kernel-flipped"}
     assert veteran.judge(other, wrong).causes == ("kernel-flipped",)
+
+
+def test_pads_of_the_size_at_conversion_are_named_so_and_only_where_there_was_one() -> None:
+    case = conv((8, 11), (5, 4), stride=(2, 2), filters=2)
+    wrong = Outcome("completed", output_of(case, pads=(*case.pads_by("same")[:1], (1, 1))))
+    static = Spelling(case.pads, "f(x)", by_rule=True)
+    frozen = Outcome("completed", output_of(case, pads=replace(case, input=(9, 12)).pads_by("same")))
+    judge = Judge()
+    converted = replace(static, converted=(9, 12))
+    assert "size-frozen" not in judge.judge(Job(case, "fake", "v", static), frozen).causes
+    found = judge.judge(Job(case, "fake", "v", converted), frozen)
+    assert (found.kind, found.causes) == ("mismatch", ("size-frozen",))
+    assert "size-frozen" not in judge.judge(Job(case, "fake", "v", converted), wrong).causes
 
 
 def test_the_sample_holds_sixteen_by_sixteen_numbers_around_the_first_difference() -> None:

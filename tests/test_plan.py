@@ -44,6 +44,7 @@ def test_a_plan_is_every_case_in_every_variant_that_applies_runner_by_runner() -
         ("topic/f/a", "torch", "same"),
         ("topic/f/a", "torch", "symmetric"),
         ("topic/f/b", "torch", "explicit"),
+        ("topic/f/b", "torch", "symmetric"),
         ("topic/f/c", "torch", "explicit"),
         ("topic/f/d", "torch", "explicit"),
         ("topic/f/d", "torch", "symmetric"),
@@ -116,11 +117,11 @@ def test_every_installed_core_runner_is_the_default() -> None:
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (["torch"], {"torch": ("explicit", "same", "symmetric")}),
+        (["torch"], {"torch": ("explicit", "same", "symmetric", "channels-last")}),
         (["torch/same"], {"torch": ("same",)}),
         (["torch/s*"], {"torch": ("same", "symmetric")}),
         (["torch/same", "torch/explicit"], {"torch": ("same", "explicit")}),
-        (["torch/same", "torch"], {"torch": ("same", "explicit", "symmetric")}),
+        (["torch/same", "torch"], {"torch": ("same", "explicit", "symmetric", "channels-last")}),
         (["onnx2keras*/pads"], {"onnx2keras": ("pads",), "onnx2keras-same": ("pads",)}),
         ([FAKES + "Right/by-*"], {FAKES + "Right": ("by-rule",)}),
         ([FAKES + "Duck"], {FAKES + "Duck": ("asked",)}),
@@ -135,10 +136,10 @@ def test_runners_and_variants_are_selected_by_name_and_glob(wanted: list[str], e
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ("pytorch", "unknown runner 'pytorch': expected one of torch, tensorflow, keras, tf1, onnxruntime, onnx2keras"),
+        ("pytorch", "unknown runner 'pytorch': expected one of torch, tensorflow, keras, tf_keras, tf1, torch-onnx, "),
         ("zzz*", "unknown runner 'zzz*': expected one of torch"),
-        ("torch/sane", "unknown variant 'sane' of runner torch; allowed: explicit, same, symmetric"),
-        ("torch/", "unknown variant '' of runner torch; allowed: explicit, same, symmetric"),
+        ("torch/sane", "unknown variant 'sane' of runner torch; allowed: explicit, same, symmetric, channels-last"),
+        ("torch/", "unknown variant '' of runner torch; allowed: explicit, same, symmetric, channels-last"),
         ("nowhere.at:All", "cannot load runner 'nowhere.at:All': No module named 'nowhere'"),
         (FAKES + "Nobody", "cannot load runner 'tests.fakes:Nobody': module 'tests.fakes' has no attribute 'Nobody'"),
         (FAKES + "NoRunner", "'tests.fakes:NoRunner' is no runner: it has neither convert(model) nor variants, open"),
@@ -178,6 +179,7 @@ def test_a_runner_whose_package_is_missing_is_left_out_with_what_installs_it() -
     assert "onnxruntime" in selection.runners
     assert selection.missing == {
         "torch": "python -m pip install 'padding-conformance[torch]'",
+        "torch-onnx": "python -m pip install 'padding-conformance[torch-onnx]'",
         "onnx2keras": "python -m pip install 'padding-conformance[onnx2keras]'",
         "onnx2keras-same": "python -m pip install 'padding-conformance[onnx2keras]'",
     }
@@ -197,7 +199,7 @@ def test_a_missing_runner_that_is_asked_for_or_required_is_an_error(wanted: list
 
 @pytest.mark.usefixtures("without_torch")
 def test_a_glob_takes_the_runners_that_are_installed() -> None:
-    assert list(select_runners(["t*"]).runners) == ["tensorflow", "tf1"]
+    assert list(select_runners(["t*"]).runners) == ["tensorflow", "tf_keras", "tf1"]
 
 
 def test_a_runner_without_an_extra_is_installed_by_its_distributions() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import product
 from math import lcm, prod
@@ -20,6 +20,7 @@ OWN: Dict[str, Any] = {
     "count_include_pad": False,
     "mode": "constant",
     "value": 0.0,
+    "spec": "",
 }
 """The fields of a case that some operators alone have, with their defaults."""
 
@@ -118,6 +119,7 @@ class Case:
     output_shape: Sizes = ()
     ceil_mode: bool = False
     count_include_pad: bool = False
+    spec: str = ""
     mode: str = "constant"
     value: float = 0.0
     expect: Expect = field(default=Expect(), compare=False)
@@ -160,7 +162,7 @@ class Case:
         if self.output_shape:
             full = self.output(((0, 0),) * self.rank)
             return tuple(
-                geometry.split_crop(whole - size, lower=self.padding == "same_lower")
+                geometry.split_crop(whole - size, self.padding == "same_lower", self.spec)
                 for whole, size in zip(full, self.output_shape)
             )
         pads = self.pads_by(self.padding) if isinstance(self.padding, str) else self.padding
@@ -168,9 +170,40 @@ class Case:
         return tuple((begin, end - extra) for (begin, end), extra in zip(pads, more))
 
     def pads_by(self, rule: str) -> Pads:
-        """The pads that a rule of ``geometry.RULES`` gives for this case's sizes."""
-        by_rule = geometry.crops_by_rule if self.transposed else geometry.pads_by_rule
-        return by_rule(rule, self.input, self.kernel, self.stride, self.dilation)
+        """The pads that a rule of ``geometry.RULES`` gives for this case's sizes, the one asked for by its ``spec``."""
+        sizes = self.input, self.kernel, self.stride, self.dilation
+        if self.transposed:
+            return geometry.crops_by_rule(rule, *sizes, self.spec_of(rule))
+        return geometry.pads_by_rule(rule, *sizes)
+
+    def spec_of(self, rule: str) -> str:
+        """Whose a rule is: that of the ``spec`` where it is asked for, and no output padding is written out."""
+        return self.spec if rule == self.padding and not self.output_padding else ""
+
+    def read_by(self, spec: str) -> Case:
+        """The case as a specification reads it, whosever rule it asks for."""
+        return self if spec == self.spec else replace(self, spec=spec)
+
+    @property
+    def readings(self) -> Dict[str, Case]:
+        """The case as each specification reads it that states a rule for its fields."""
+        named = self.padding if isinstance(self.padding, str) else ""
+        numbers = named in ("", "valid", "fixed")
+        stated = {
+            "onnx": named != "causal",
+            "pytorch": numbers or (named == "same" and self.op == "conv" and max(self.stride) == 1),
+            "tensorflow": named != "same_lower" and not (self.ceil_mode or self.count_include_pad),
+            "caffe": numbers,
+        }
+        return {spec: self.read_by(spec) for spec in geometry.SPECS if stated[spec]}
+
+    @property
+    def disputed(self) -> bool:
+        """Whether specifications read this case differently (docs/semantics.md#where-specifications-disagree)."""
+        if not (self.ceil_mode or (self.transposed and isinstance(self.padding, str))):
+            return False
+        first, *others = (case.asked for case in self.readings.values())
+        return not all(geometry.same_elements(first, other) for other in others)
 
     @cached_property
     def asked(self) -> Tuple[AnyAxis, ...]:
@@ -182,33 +215,34 @@ class Case:
         """The number of the first axis along which this case has no answer; None where every axis has one.
 
         There is none without outputs, of an average over no element, where a window lies in padding that is not
-        counted, and of a transposed convolution that is to add at the beginning, or more than a stride and a
-        kernel at the end. The largest of no element is -inf.
+        counted, and of a transposed convolution that is to add more than a stride and a kernel on one side. The
+        largest of no element is -inf.
         """
         return next((number for number, axis in enumerate(self.asked) if not self._answered(axis)), None)
 
     def _answered(self, axis: AnyAxis) -> bool:
         if isinstance(axis, TransposedAxis):
-            return axis.output > 0 and axis.begin >= 0 and -axis.end < axis.stride + axis.extent
-        return axis.output > 0 and not (self.op == "avg_pool" and not self.count_include_pad and axis.lonely)
+            return axis.output > 0 and -min(axis.begin, axis.end) < axis.stride + axis.extent
+        counted = self.count_include_pad and self.rounding != "keep"
+        return axis.output > 0 and not (self.op == "avg_pool" and not counted and axis.lonely)
 
     @property
     def rounding(self) -> str:
         """How the number of windows is rounded (``geometry.Axis``)."""
-        return "ceil" if self.ceil_mode else "floor"
+        return geometry.rounding_by(self.spec, self.padding, self.ceil_mode)
 
-    def axes(self, pads: Pads) -> Tuple[AnyAxis, ...]:
-        """The axes of this case under some pads."""
-        if "asked" in self.__dict__ and pads == self.pads:
+    def axes(self, pads: Pads, rounding: str = "") -> Tuple[AnyAxis, ...]:
+        """The axes of this case under some pads, and some other rounding."""
+        if "asked" in self.__dict__ and pads == self.pads and rounding in ("", self.rounding):
             return self.asked
         sizes = self.input, self.kernel, self.stride, self.dilation
         if self.transposed:
             return geometry.transposed_axes(*sizes, pads)
-        return geometry.axes(*sizes, pads, self.rounding, self.count_include_pad, self.mode)
+        return geometry.axes(*sizes, pads, rounding or self.rounding, self.count_include_pad, self.mode)
 
-    def output(self, pads: Pads) -> Sizes:
-        """Spatial output sizes under some pads."""
-        return tuple(axis.output for axis in self.axes(pads))
+    def output(self, pads: Pads, rounding: str = "") -> Sizes:
+        """Spatial output sizes under some pads, and some other rounding."""
+        return tuple(axis.output for axis in self.axes(pads, rounding))
 
     @cached_property
     def input_shape(self) -> Sizes:
@@ -260,6 +294,8 @@ class Case:
             parts.append("ceil")
         if self.count_include_pad:
             parts.append("padding counted")
+        if self.spec:
+            parts.append(f"by {self.spec}")
         if self.groups > 1:
             parts.append(f"groups {self.groups}")
         if self.bias:

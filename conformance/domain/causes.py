@@ -12,7 +12,7 @@ CAUSES = {
     "pads-axis-order": "the pads given to the wrong axes or sides",
     "same-for-explicit": "SAME, whose pads depend on the input's size, where numbers are asked for",
     "pad-amount": "another number of pads than any rule gives",
-    "size-frozen": "pads of the size at conversion, at another size",
+    "size-frozen": "padding for the size at conversion, at another size",
     "dilation-ignored": "dilation 1 on every axis",
     "dilation-first-axis": "the first axis' dilation on every axis",
     "dilation-with-stride": "the stride taken within each phase of the dilation",

@@ -15,6 +15,7 @@ from conformance.domain.geometry import (
     axes,
     crops_by_rule,
     pads_by_rule,
+    rounding_by,
     same_elements,
     transposed_axes,
 )
@@ -45,6 +46,7 @@ FACTS = {
     "agrees_with": "the rules that read the same elements",
     "undilated_differs_from": "the rules that read other elements once dilation is taken for 1",
     "first_dilation_differs_from": "the rules that read other elements once the first axis' dilation is taken for all",
+    "one_more_changes": "what of SAME (its pads, its windows) an input changes that is one larger on every axis",
     "same_leaves": "elements at the end that SAME's windows never reach, the most on any axis",
     "undilated_odd": "whether same and same_lower read other elements once dilation is taken for 1",
     "first_dilation": "the first axis' dilation",
@@ -53,9 +55,10 @@ FACTS = {
     "output_padding": "output padding of a transposed convolution, the most on any axis",
     "output_shape": "whether the output's size is given, of which the crop follows",
     "ceil_mode": "true or false",
-    "ceil_differs": "whether ceil_mode gives another number of windows than there were without it",
+    "ceil_differs": "whether rounding up, as ceil_mode says, gives another number of windows than rounding down",
     "padding_alone": "whether a window lies in the padding alone",
     "count_include_pad": "true or false",
+    "spec": "whose rule is asked for: onnx, pytorch, tensorflow or caffe, empty where they agree",
     "mode": "what a pad repeats: constant, reflect, edge or circular",
     "mode_differs_from": "the modes that repeat other elements",
     "valued": "whether a constant pad has another value than 0",
@@ -110,16 +113,18 @@ class CaseFacts(Dict[str, Any]):
         sizes = self.size, self.kernel, self.stride, dilation or self.dilation
         if self["op"] == "conv_transpose":
             return transposed_axes(*sizes, pads)
-        return axes(
-            *sizes, pads, "ceil" if self["ceil_mode"] else "floor", self["count_include_pad"], mode or self["mode"]
-        )
+        rounding = rounding_by(self["spec"], self.case["padding"], self["ceil_mode"])
+        return axes(*sizes, pads, rounding, self["count_include_pad"], mode or self["mode"])
 
     def ruled(self, rule: str, dilation: Sizes) -> Pads:
         """The pads that a rule of ``RULES`` gives with some dilation."""
         if rule == "begin_twice":
             return tuple((begin, begin) for begin, _ in self.pads)
-        by_rule = crops_by_rule if self["op"] == "conv_transpose" else pads_by_rule
-        return by_rule(rule, self.size, self.kernel, self.stride, dilation)
+        sizes = self.size, self.kernel, self.stride, dilation
+        if self["op"] == "conv_transpose":
+            whose = self["spec"] if rule == self.case["padding"] and not self["output_padding"] else ""
+            return crops_by_rule(rule, *sizes, whose)
+        return pads_by_rule(rule, *sizes)
 
     def agreeing(self, dilation: Sizes) -> List[str]:
         """The rules that read the same elements as the pads asked for, all of it with some dilation."""
@@ -150,6 +155,14 @@ def _multiplier(of: CaseFacts) -> int:
     return of["filters"] // of["channels"] if depthwise else 0
 
 
+def _one_more_changes(of: CaseFacts) -> List[str]:
+    larger = tuple(size + 1 for size in of.size)
+    then = pads_by_rule("same", larger, of.kernel, of.stride, of.dilation)
+    found = [] if same_elements(of.axes(of.ruled("same", of.dilation)), of.axes(then)) else ["pads"]
+    whole = any(size % stride == 0 for size, stride in zip(of.size, of.stride))
+    return [*found, "windows"] if whole else found
+
+
 def _same_leaves(of: CaseFacts) -> int:
     same = of.axes(of.ruled("same", of.dilation))
     return max(
@@ -159,8 +172,8 @@ def _same_leaves(of: CaseFacts) -> int:
 
 
 def _ceil_differs(of: CaseFacts) -> bool:
-    over = [axis for axis in of.axes(of.pads) if isinstance(axis, Axis)]
-    return any(axis.output != replace(axis, rounding="floor").output for axis in over)
+    over = [axis for axis in of.axes(of.pads) if isinstance(axis, Axis) and of["ceil_mode"]]
+    return any(replace(axis, rounding="ceil").output != replace(axis, rounding="floor").output for axis in over)
 
 
 def _undilated_odd(of: CaseFacts) -> bool:
@@ -194,6 +207,7 @@ _FOUND: Dict[str, Callable[[CaseFacts], Any]] = {
     "agrees_with": lambda of: of.agreeing(of.dilation),
     "undilated_differs_from": lambda of: of.differing(of.ones),
     "first_dilation_differs_from": lambda of: of.differing(of.first),
+    "one_more_changes": _one_more_changes,
     "same_leaves": _same_leaves,
     "undilated_odd": _undilated_odd,
     "first_dilation": lambda of: of.dilation[0],
@@ -205,6 +219,7 @@ _FOUND: Dict[str, Callable[[CaseFacts], Any]] = {
     "output_shape": lambda of: bool(of.case.get("output_shape")),
     "ceil_mode": lambda of: bool(of.case.get("ceil_mode")),
     "count_include_pad": lambda of: bool(of.case.get("count_include_pad")),
+    "spec": lambda of: of.case.get("spec", ""),
     "mode": lambda of: of.case.get("mode", "constant"),
     "mode_differs_from": lambda of: [
         mode for mode in MODES if not same_elements(of.axes(of.pads), of.axes(of.pads, mode=mode))

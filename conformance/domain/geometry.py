@@ -6,24 +6,7 @@ read the same elements: compare their canonical form. A transposed convolution i
 convolution: its pads are what is cropped from the full output, less its output padding, so that an
 end pad below zero adds elements.
 
-Rules, each stated once:
-
-========== ============================================================================ ===========
-padding    total, begin, end (``extent`` is ``(kernel - 1) * dilation + 1``)            source
-========== ============================================================================ ===========
-valid      0, 0, 0                                                                      TensorFlow, ONNX ``VALID``
-same       ``max(extent - stride, 0)`` if ``size % stride == 0`` else                   TensorFlow ``SAME``,
-           ``max(extent - size % stride, 0)``; begin ``total // 2``, end the rest       ONNX ``SAME_UPPER``
-same_lower the same total; end ``total // 2``, begin the rest                           ONNX ``SAME_LOWER``
-causal     ``extent - 1``, all of it at the beginning                                   Keras ``Conv1D``'s ``causal``
-fixed      ``extent - 1``; begin ``total // 2``, end the rest, whatever the size        TensorFlow's official ResNet
-symmetric  ``dilation * (kernel - 1) // 2`` on both sides (a habit, never asked for)    PyTorch and Caffe users
-========== ============================================================================ ===========
-
-A transposed convolution crops ``extent - stride`` in all under ``same`` and ``same_lower``, which
-gives ``size * stride`` outputs: of a positive total ``total // 2`` on one side and the rest on the
-other, as above; what is missing where the stride exceeds the extent is added at the end
-(TensorFlow ``conv2d_transpose``, Keras, ONNX ``ConvTranspose`` since version 11).
+Every rule with its formula and source, its edge cases and where specifications disagree: docs/semantics.md.
 
 A pad by itself is a window of one element that moves by one. Its mode says what lies outside the
 input, and so which element a place there stands for (``outside``).
@@ -39,6 +22,9 @@ Sizes = Tuple[int, ...]
 
 Pads = Tuple[Tuple[int, int], ...]
 """``(begin, end)`` for each spatial axis."""
+
+SPECS = ("onnx", "pytorch", "tensorflow", "caffe")
+"""Whose rule a configuration can be read by; ``crops_by_rule`` and ``rounding_by`` are all that differs."""
 
 
 @dataclass(frozen=True)
@@ -251,18 +237,35 @@ def pads_by_rule(rule: str, size: Sizes, kernel: Sizes, stride: Sizes, dilation:
     return tuple(one(*axis) for axis in zip(size, kernel, stride, dilation))
 
 
-def crops_by_rule(rule: str, size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Pads:
-    """What a rule crops of a transposed convolution's full output, on every axis."""
-    if not rule.startswith("same"):
-        return pads_by_rule(rule, size, kernel, stride, dilation)
-    extents = [(k - 1) * d + 1 for k, d in zip(kernel, dilation)]
-    return tuple(split_crop(extent - s, lower=rule == "same_lower") for extent, s in zip(extents, stride))
+def crops_by_rule(rule: str, size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes, spec: str = "") -> Pads:
+    """What a rule crops of a transposed convolution's full output, on every axis (docs/semantics.md#conv_transpose)."""
+    totals = [(k - 1) * d + 1 - s for k, d, s in zip(kernel, dilation, stride)]
+    if rule.startswith("same"):
+        return tuple(split_crop(total, rule == "same_lower", spec) for total in totals)
+    if rule == "valid" and spec == "tensorflow":  # Keras': docs/semantics.md#transposed-valid-beyond
+        return tuple((0, min(total, 0)) for total in totals)
+    return pads_by_rule(rule, size, kernel, stride, dilation)
 
 
-def split_crop(total: int, lower: bool) -> Tuple[int, int]:
-    """A crop divided between the sides, the odd one at the end or with ``lower`` at the beginning."""
-    begin = (max(total, 0) + lower) // 2
+def split_crop(total: int, lower: bool, spec: str = "") -> Tuple[int, int]:
+    """A crop divided between the sides, the odd one at the end or with ``lower`` at the beginning.
+
+    One below zero is ONNX's to divide as well, also where it asks for ``lower``, which is its alone;
+    else all of it is at the end (docs/semantics.md#transposed-beyond).
+    """
+    begin = ((total if lower or spec == "onnx" else max(total, 0)) + lower) // 2
     return begin, total - begin
+
+
+def rounding_by(spec: str, padding: Union[str, Sequence[Sequence[int]]], ceil_mode: bool) -> str:
+    """How the number of a pool's windows is rounded (``Axis.rounding``).
+
+    ONNX's VALID is never rounded up (docs/semantics.md#ceil-valid); without pads Caffe keeps every
+    window (docs/semantics.md#ceil-beyond).
+    """
+    if not ceil_mode or (spec, padding) == ("onnx", "valid"):
+        return "floor"
+    return "keep" if spec == "caffe" and (padding == "valid" or not any(map(any, padding))) else "ceil"
 
 
 def axes(

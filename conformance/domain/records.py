@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Optional, Tuple
 
 from conformance.domain.case import Case
-from conformance.domain.geometry import Pads
+from conformance.domain.geometry import Pads, Sizes
 
 OUTCOMES = ("completed", "unsupported", "raised", "crashed", "timed_out", "not_run")
 
@@ -29,12 +29,17 @@ class Spelling:
     """How a variant writes one case, and the pads that it thereby declares.
 
     ``code`` is the very text that the runner executes and that ``explain`` prints; ``by_rule`` tells
-    that the padding is written as a rule's name (``same``, ``auto_pad``) and not as numbers.
+    that the padding is written as a rule's name (``same``, ``auto_pad``) and not as numbers. ``rounding``
+    is how the number of a pool's windows is thereby rounded, empty for as asked. ``converted`` is the
+    input's size at conversion where that is not the case's: the pads are then those that a converter
+    of dynamic sizes promises, the ones of the case's size.
     """
 
     pads: Pads
     code: str
     by_rule: bool = False
+    rounding: str = ""
+    converted: Sizes = ()
 
 
 @dataclass(frozen=True)

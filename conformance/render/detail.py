@@ -76,6 +76,7 @@ def configuration(case: Record) -> str:
     parts += [f"output {by(case['output_shape'])}"] if case.get("output_shape") else []
     parts += ["ceil"] if case.get("ceil_mode") else []
     parts += ["padding counted"] if case.get("count_include_pad") else []
+    parts += [f"by {case['spec']}"] if case.get("spec") else []
     parts += [case["mode"]] if case.get("mode") else []
     parts += [f"value {case['value']}"] if case.get("value") else []
     parts += [f"groups {case['groups']}"] if case["groups"] > 1 else []

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.domain.geometry import Axis, TransposedAxis, outside
+from conformance.domain.geometry import Axis, TransposedAxis, outside, rounding_by
 
 CELL = 16
 """Width and height of an element."""
@@ -83,8 +83,8 @@ class Windows:
     def describe(self, title: str) -> str:
         """The geometry in words."""
         if self.crops:
-            added = f" and {-self.end} added at the end" if self.end < 0 else ""
-            cropped = f"{self.begin} and {max(self.end, 0)} cropped"
+            cropped = f"{max(self.begin, 0)} and {max(self.end, 0)} cropped"
+            added = f", {max(-self.begin, 0)} and {max(-self.end, 0)} added" if min(self.begin, self.end) < 0 else ""
             return f"{title}: {cropped}{added}, {self.size} output{'' if self.size == 1 else 's'}"
         count, mode = len(self.starts), "" if self.mode == "constant" else f" by {self.mode}"
         return f"{title}: pads {self.begin} and {self.end}{mode}, {count} window{'' if count == 1 else 's'}"
@@ -133,7 +133,7 @@ def geometries(case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str,
     changed = (result.get("geometry") or {}) if known else {}
     kernel = case["kernel"][::-1] if changed.get("swap") else case["kernel"]
     stride, dilation = (changed.get(name, case[name]) for name in ("stride", "dilation"))
-    rounding = "ceil" if case.get("ceil_mode") else "floor"
+    rounding = rounding_by(case.get("spec", ""), case["padding"], case.get("ceil_mode", False))
     shape = (result.get("sample") or {}).get("got_shape", ())
     counts = shape[2:] if len(shape) == case["rank"] + 2 else case["output"]
 
@@ -164,7 +164,7 @@ def svg(geometry: Geometry, word: str) -> str:
     """The drawing of one axis: asked for above, ``word`` (effective, declared) below, the first difference marked."""
     asked, other = geometry.asked, geometry.other
     both = [asked] if other is None else [asked, other]
-    view = View(min(-it.begin for it in both), max(max(it.size + max(it.end, 0), it.read) for it in both))
+    view = View(min(min(-it.begin, 0) for it in both), max(max(it.size + max(it.end, 0), it.read) for it in both))
     first = geometry.first_difference
     titles = [ALIKE[word]] if other is None else ["asked for", word]
     parts: list[str] = []
@@ -237,7 +237,8 @@ def _block(it: Windows, view: View, title: str, first: int | None, top: int) -> 
     ):
         if cells := "".join(_cells(view, run, y) for begin, end in spans for run in view.runs(begin, end)):
             parts.append(f'<path class="{name}" d="{cells}"/>')
-    places = [place for run in view.runs(-it.begin, it.size + it.end) for place in run if it.element(place) >= 0]
+    row = view.runs(min(-it.begin, 0), it.size + max(it.end, 0))
+    places = [place for run in row for place in run if it.element(place) >= 0]
     if places:
         middles = " ".join(str(view.near(place) + CELL // 2) for place in places)
         digits = "".join(str(it.element(place) % 10) for place in places)

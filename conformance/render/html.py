@@ -53,7 +53,7 @@ SHOWN = {
 """Each verdict's glyph and its word in a cell."""
 
 CASE_FIELDS = (
-    "op", "input", "kernel", "stride", "dilation", "padding", "mode", "dtype", "tags",
+    "op", "input", "kernel", "stride", "dilation", "padding", "mode", "spec", "dtype", "tags",
     "title", "note", "source", "where",
 )  # fmt: skip
 JOB_FIELDS = ("verdict", "gate", "causes", "line")

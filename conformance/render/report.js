@@ -263,6 +263,7 @@
       file: (job) => [job.case.file],
       op: (job) => [job.case.op],
       mode: (job) => [job.case.mode || "constant"],
+      spec: (job) => [job.case.spec || ""],
       dtype: (job) => [job.case.dtype],
       tag: (job) => job.case.tags || [],
       padding: (job) => [padding(job.case)],

@@ -13,7 +13,7 @@ from math import isinf
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from conformance.domain.case import Case
-from conformance.domain.geometry import Axis, Pads, canonical, same_elements
+from conformance.domain.geometry import Axis, Pads, Sizes, canonical, same_elements
 from conformance.domain.records import Spelling
 
 if TYPE_CHECKING:
@@ -127,7 +127,12 @@ def number(value: float) -> str:
 def padded_reach(case: Case, pads: Optional[Pads] = None) -> Pads:
     """What to pad a pool's input with by hand: its pads, or with ceil as far as its last window reaches."""
     pads = case.pads if pads is None else pads
-    return canonical(case.axes(pads)) if case.ceil_mode else pads
+    return canonical(case.axes(pads)) if rounds_up(case) else pads
+
+
+def rounds_up(case: Case) -> bool:
+    """Whether more windows are asked for than rounding down gives; a framework that rounds up drops one that it may."""
+    return case.rounding != "floor"
 
 
 def same_pool(case: Case) -> bool:
@@ -148,6 +153,11 @@ def same_by_habit(case: Case) -> bool:
     if case.padding == "causal" or not any(end or begin for begin, end in case.pads):
         return case.padding == "same"
     return case.padding == "same" or case.output(case.pads) == case.output(case.pads_by("same"))
+
+
+def another_size(case: Case) -> Sizes:
+    """A size to convert a case at: one more on every axis, for which a stride makes SAME pad otherwise."""
+    return tuple(size + 1 for size in case.input)
 
 
 def symmetric_by_habit(case: Case) -> bool:

@@ -1,17 +1,18 @@
-"""Keras 3 on TensorFlow: layers, channels last."""
+"""Keras 3 on TensorFlow, and Keras 2: layers, channels last."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 from conformance.domain.case import OPS, Case
-from conformance.domain.geometry import Axis, Pads
+from conformance.domain.geometry import Axis, Pads, Sizes
 from conformance.domain.records import Spelling
 from conformance.runners.contract import (
     Refusal,
     Runner,
     Weights,
+    another_size,
     call,
     mirrored,
     number,
@@ -24,6 +25,7 @@ from conformance.runners.tensorflow import (
     channels_last,
     filters_by_channel,
     filters_last,
+    padded,
     pin_threads,
 )
 
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
     from conformance.runners.contract import Array, Layer
 
 STRIDED_DILATION = Refusal("ValueError", "`strides > 1` not supported in conjunction with `dilation_rate > 1`")
+
+UNEQUAL_DILATION = Refusal("ValueError", "Expected the 2 dimensions of the `dilation_rate` argument to be equal")
+"""Of Keras 2's ``Conv2DTranspose``."""
+
+LOWEST = 'float("-inf")'
+"""What a max pool is padded with, as text."""
 
 
 def separate(case: Case) -> bool:
@@ -69,14 +77,15 @@ def convolution(case: Case, padding: str) -> str:
     )
 
 
-def transposed(case: Case, padding: str) -> str:
-    """The Keras layer of a transposed convolution, which has no groups."""
+def transposed(case: Case, padding: str, more: Optional[Sizes] = None) -> str:
+    """The Keras layer of a transposed convolution, which has no groups; ``more`` is its output padding."""
     return call(
         f"keras.layers.Conv{case.rank}DTranspose",
         str(case.filters),
         repr(case.kernel),
         strides=case.stride,
         padding=padding,
+        output_padding=more,
         dilation_rate=case.dilation,
         use_bias=case.bias,
         dtype=dtype(case),
@@ -95,18 +104,15 @@ def pool(case: Case, padding: str) -> str:
     )
 
 
-def padded(case: Case) -> Optional[Spelling]:
-    """``keras.ops.pad`` of ``x``, which on TensorFlow has its three modes."""
+def ops_pad(case: Case) -> Optional[Spelling]:
+    """A pad by itself: ``keras.ops.pad`` of ``x``, which on TensorFlow has three modes."""
+    if case.op != "pad":
+        return None
     pads = ((0, 0), *case.pads, (0, 0))
     if case.mode == "constant":
         return Spelling(case.pads, call("keras.ops.pad", "x", repr(pads), f"constant_values={number(case.value)}"))
     mode = mirrored(case)
     return None if mode is None else Spelling(case.pads, call("keras.ops.pad", "x", repr(pads), mode=mode))
-
-
-def ops_pad(case: Case) -> Optional[Spelling]:
-    """A pad by itself, as an operation."""
-    return padded(case) if case.op == "pad" else None
 
 
 def writable(case: Case) -> bool:
@@ -116,14 +122,37 @@ def writable(case: Case) -> bool:
     return not (case.transposed and case.groups > 1) and not (case.pool and max(case.dilation) > 1)
 
 
+def same_fits(case: Case) -> bool:
+    """Whether a layer's ``same`` is written: where asked for, and where the shapes agree with what is."""
+    if not same_by_habit(case) or (case.pool and not same_pool(case)):
+        return False
+    return not case.transposed or case.output(same_pads(case)) == case.output(case.pads)
+
+
+def same_pads(case: Case) -> Pads:
+    """The pads of ``same`` as TensorFlow has it."""
+    return case.read_by("tensorflow").pads_by("same")
+
+
 def same(case: Case) -> Optional[Spelling]:
-    """``padding="same"``, where asked for and where the shapes agree with what is."""
-    if case.op == "pad" or not writable(case) or not same_by_habit(case) or (case.pool and not same_pool(case)):
+    """``padding="same"``."""
+    if case.op == "pad" or not writable(case) or not same_fits(case):
         return None
-    pads = case.pads_by("same")
-    if case.transposed:
-        return None if case.output(pads) != case.output(case.pads) else Spelling(pads, transposed(case, "same"), True)
-    return Spelling(pads, (pool if case.pool else convolution)(case, "same"), by_rule=True)
+    return Spelling(same_pads(case), layer(case, "same"), by_rule=True)
+
+
+def dynamic(case: Case) -> Optional[Spelling]:
+    """``same`` in a model whose input has no size, traced at another one; for cases tagged ``dynamic``."""
+    if "dynamic" not in case.tags or case.padding != "same" or not writable(case) or not same_fits(case):
+        return None
+    sizes = (*[None] * case.rank, case.channels)
+    code = f"keras.Sequential([keras.Input({sizes}), {layer(case, 'same')}])"
+    return Spelling(case.pads, code, by_rule=True, converted=another_size(case))
+
+
+def layer(case: Case, padding: str) -> str:
+    """The Keras layer of a case."""
+    return (transposed if case.transposed else pool if case.pool else convolution)(case, padding)
 
 
 def causal(case: Case) -> Optional[Spelling]:
@@ -147,19 +176,40 @@ def zeropad(case: Case) -> Optional[Spelling]:
     if not case.pool:
         return Spelling(case.pads, sequence(around(case, "ZeroPadding", case.pads), convolution(case, "valid")))
     reach = padded_reach(case)
-    whole = all(set(axis.divisors()) == {axis.kernel} for axis in case.asked if isinstance(axis, Axis))
-    if any(map(any, reach)) and (case.op == "max_pool" or not whole):
+    if any(map(any, reach)) and (case.op == "max_pool" or not whole(case)):
         return None
     return Spelling(case.pads, sequence(around(case, "ZeroPadding", reach), pool(case, "valid")))
 
 
-def cropped(case: Case) -> Optional[Spelling]:
-    """``Cropping`` of a ``valid`` layer, which has a stride of outputs for each input at least."""
-    beyond = [max(axis.stride - axis.extent, 0) for axis in case.asked]
-    crops = tuple((begin, end + more) for (begin, end), more in zip(case.pads, beyond))
-    if min(map(min, crops)) < 0:
+def lowest(case: Case) -> Optional[Spelling]:
+    """``tf.pad`` with -inf before a ``valid`` max pool, which ``ZeroPadding`` cannot be."""
+    reach = padded_reach(case)
+    if case.op != "max_pool" or not writable(case) or not any(map(any, reach)):
         return None
-    return Spelling(case.pads, sequence(transposed(case, "valid"), around(case, "Cropping", crops)))
+    before = call("keras.layers.Lambda", f"lambda x: {padded(reach, value=LOWEST)}", dtype=dtype(case))
+    return Spelling(case.pads, sequence(before, pool(case, "valid")))
+
+
+def whole(case: Case) -> bool:
+    """Whether every window of an average divides by the kernel's size, as one of padded input does."""
+    return all(set(axis.divisors()) == {axis.kernel} for axis in case.asked if isinstance(axis, Axis))
+
+
+def crops_of_valid(case: Case) -> Pads:
+    """What to crop of a ``valid`` transposed layer, which has a stride of outputs for each input at least."""
+    beyond = [max(axis.stride - axis.extent, 0) for axis in case.asked]
+    return tuple((begin, end + more) for (begin, end), more in zip(case.pads, beyond))
+
+
+def cropped(case: Case) -> Optional[Spelling]:
+    """``Cropping`` of a ``valid`` layer, with output padding where that is too short."""
+    crops, more = crops_of_valid(case), None
+    if min(map(min, crops)) < 0:
+        crops = tuple((begin, max(end, 0)) for begin, end in case.pads)
+        more = tuple(max(-end, 0) for _, end in case.pads)
+        if min(map(min, crops)) < 0 or any(extra >= stride for extra, stride in zip(more, case.stride)):
+            return None
+    return Spelling(case.pads, sequence(transposed(case, "valid", more), around(case, "Cropping", crops)))
 
 
 def around(case: Case, name: str, pads: Pads) -> str:
@@ -183,32 +233,62 @@ class Keras(Runner):
     distributions = ("keras", "tensorflow")
     extra = "tensorflow"
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    preamble = "import keras"
-    variants = {"same": same, "zeropad": zeropad, "causal": causal, "ops-pad": ops_pad}
-    refusals = (STRIDED_DILATION, Refusal("InvalidArgumentError", "paddings must be"))
+    preamble = "import keras\nimport tensorflow as tf"
+    variants = {
+        "same": same,
+        "zeropad": zeropad,
+        "lowest": lowest,
+        "causal": causal,
+        "dynamic": dynamic,
+        "ops-pad": ops_pad,
+    }
+    refusals: Tuple[Refusal, ...] = (STRIDED_DILATION, Refusal("InvalidArgumentError", "paddings must be"))
 
     def open(self) -> None:
         """Load Keras and TensorFlow on one thread."""
         import tensorflow
 
+        self.tf = tensorflow
         pin_threads(tensorflow)
         super().open()
 
     def build(self, case: Case, variant: str, weights: Weights) -> Layer:
         """The model that the spelling writes, with the case's weights."""
-        code = self.spell(case, variant).code
+        spelling = self.spell(case, variant)
         if variant == "ops-pad":
-            function = self.evaluate(code, "x")
+            function = self.evaluate(spelling.code, "x")
             tensor = partial(self.namespace["keras"].ops.convert_to_tensor, dtype=case.dtype)
             return lambda x: channels_first(function(tensor(channels_last(x))).numpy())
-        model = self.evaluate(code)
-        kernel = weights.kernel
-        model.build((case.batch, *case.input, case.channels))
-        ordered = filters_by_channel(kernel, case.channels) if separate(case) else filters_last(kernel)
+        model = self.evaluate(spelling.code)
+        parts = getattr(model, "layers", [model])  # one by one: a graph of them takes ten times as long to make
+        weighted = parts[0] if case.transposed else parts[-1]
         if case.weighted:
-            model.set_weights([ordered] if weights.bias is None else [ordered, weights.bias])
+            if not spelling.converted:
+                weighted.build((case.batch, *[None] * case.rank, case.channels))
+            kernel = weights.kernel
+            ordered = filters_by_channel(kernel, case.channels) if separate(case) else filters_last(kernel)
+            weighted.set_weights([ordered] if weights.bias is None else [ordered, weights.bias])
+
+        if spelling.converted:
+            traced = self.tf.function(model, input_signature=[self.tf.TensorSpec((None, *model.input_shape[1:]))])
+            traced(self.tf.zeros((case.batch, *spelling.converted, case.channels)))
+            parts = [traced]
 
         def layer(x: Array) -> Array:
-            return channels_first(model(channels_last(x)).numpy())
+            y: Any = channels_last(x)
+            for part in parts:
+                y = part(y)
+            return channels_first(y.numpy())
 
         return layer
+
+
+class TfKeras(Keras):
+    """Layers of Keras 2, as ``tf.keras`` is with ``tf_keras`` installed and asked for."""
+
+    name = "tf_keras"
+    distributions = ("tf_keras", "tensorflow")
+    environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"}
+    preamble = "import tensorflow as tf\nfrom tensorflow import keras"
+    variants = {name: write for name, write in Keras.variants.items() if name != "ops-pad"}
+    refusals = (STRIDED_DILATION, UNEQUAL_DILATION)

@@ -24,7 +24,7 @@ class Onnx2Keras(Converter):
     distributions = ("onnx2keras", "onnx", "keras", "tensorflow", "torch")
     extra = "onnx2keras"
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
-    models: Tuple[str, ...] = ("pads", "auto_pad", "torch-export", "torch-export-dynamo")
+    models: Tuple[str, ...] = ("pads", "auto_pad", "auto_pad-dynamic", "torch-export", "torch-export-dynamo")
     refusals = (STRIDED_DILATION, *REFLECTED_WHOLE)
     options = {"": {}, "change-ordering": {"change_ordering": True}}
 
@@ -47,10 +47,11 @@ class Onnx2Keras(Converter):
         raises, which would falsify the next job: it is put back whatever happens.
         """
         before = self.backend.image_data_format()
+        sizes = [size.dim_value or None for size in model.graph.input[0].type.tensor_type.shape.dim][1:]
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                network = self.onnx_to_keras(model, ["x"], verbose=False, **options)
+                network = self.onnx_to_keras(model, ["x"], input_shapes=[sizes], verbose=False, **options)
         finally:
             self.backend.set_image_data_format(before)
         last = bool(options.get("change_ordering"))

@@ -9,12 +9,14 @@ from __future__ import annotations
 import io
 import json
 import warnings
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 from conformance.domain.case import Case
+from conformance.domain.geometry import Sizes
 from conformance.domain.records import Spelling
-from conformance.runners.contract import Runner, Weights, Write, call, number
+from conformance.runners.contract import Runner, Weights, Write, another_size, call, number, rounds_up
 
 if TYPE_CHECKING:
     from conformance.runners.contract import Layer
@@ -45,9 +47,12 @@ PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "edge", "circ
 """The modes of ``Pad``."""
 
 
-def node(case: Case, **padding: object) -> str:
-    """``helper.make_node`` of the case's operator; ``padding`` is ``pads`` or ``auto_pad`` and what goes with it."""
-    inputs = ["x", "w", *["b"] * case.bias] if case.weighted else ["x"]
+def node(case: Case, up: bool, data: str = "x", **padding: object) -> str:
+    """``helper.make_node`` of the case's operator; ``padding`` is ``pads`` or ``auto_pad`` and what goes with it.
+
+    ``up`` is ``ceil_mode``.
+    """
+    inputs = [data, "w", *["b"] * case.bias] if case.weighted else [data]
     dilated = not case.pool or max(case.dilation) > 1
     return call(
         "helper.make_node",
@@ -58,29 +63,36 @@ def node(case: Case, **padding: object) -> str:
         strides=list(case.stride),
         dilations=list(case.dilation) if dilated else None,
         group=case.groups if case.weighted else None,
-        ceil_mode=int(case.ceil_mode) or None,
+        ceil_mode=int(up) or None,
         count_include_pad=int(case.count_include_pad) or None,
         **padding,
     )
 
 
 def pads(case: Case) -> Optional[Spelling]:
-    """Explicit pads, all the begins and then all the ends: right for every case."""
+    """Explicit pads, all the begins and then all the ends: right for every case but crops below zero."""
     if case.op == "pad":
         inputs = ["x", "pads", *["value"] * (case.mode == "constant")]
         options = {"mode": PAD_MODES[case.mode]}
         return Spelling(case.pads, call("helper.make_node", '"Pad"', json.dumps(inputs), '["y"]', **options))
     more = [max(-end, extra) for (_, end), extra in zip(case.pads, case.output_padding or (0,) * case.rank)]
     flat = [begin for begin, _ in case.pads] + [end + extra for (_, end), extra in zip(case.pads, more)]
-    return Spelling(case.pads, node(case, pads=flat, output_padding=more if case.transposed and any(more) else None))
+    if min(flat) < 0:
+        return None
+    up = rounds_up(case)
+    code = node(case, up, pads=flat, output_padding=more if case.transposed and any(more) else None)
+    return Spelling(case.pads, code, rounding="ceil" if up else "")
 
 
 def auto_pad(case: Case) -> Optional[Spelling]:
     """The rule's name in ``auto_pad``, for the paddings that ONNX has a name for."""
     if not isinstance(case.padding, str) or case.padding not in AUTO_PAD:
         return None
-    options = {name: list(value) for name in ("output_padding", "output_shape") if (value := getattr(case, name))}
-    return Spelling(case.pads, node(case, auto_pad=AUTO_PAD[case.padding], **options), by_rule=True)
+    options: Dict[str, Any] = {
+        name: list(value) for name in ("output_padding", "output_shape") if (value := getattr(case, name))
+    }
+    code, own = node(case, case.ceil_mode, auto_pad=AUTO_PAD[case.padding], **options), case.read_by("onnx")
+    return Spelling(own.pads, code, by_rule=True, rounding=own.rounding)
 
 
 def module(case: Case) -> Optional[Spelling]:
@@ -120,7 +132,7 @@ def own_padding(case: Case) -> Optional[Spelling]:
     begins = tuple(begin for begin, _ in case.pads)
     more = tuple(begin - end for begin, end in case.pads)
     if case.transposed:
-        if any(not 0 <= extra < stride for extra, stride in zip(more, case.stride)):
+        if min(begins) < 0 or any(not 0 <= extra < stride for extra, stride in zip(more, case.stride)):
             return None
         layer = call(
             f"nn.ConvTranspose{case.rank}d",
@@ -145,10 +157,10 @@ def own_padding(case: Case) -> Optional[Spelling]:
         stride=case.stride,
         padding=begins,
         dilation=None if averaged else case.dilation,
-        ceil_mode=case.ceil_mode,
+        ceil_mode=rounds_up(case),
         count_include_pad=case.count_include_pad if averaged else None,
     )
-    return Spelling(case.pads, layer)
+    return Spelling(case.pads, layer, rounding="ceil" if rounds_up(case) else "")
 
 
 def dynamo_module(case: Case) -> Optional[Spelling]:
@@ -156,9 +168,35 @@ def dynamo_module(case: Case) -> Optional[Spelling]:
     return module(case) if "dynamo" in case.tags else None
 
 
+def pad_node(case: Case) -> Optional[Spelling]:
+    """A ``Pad`` node of zeros before the operator, which a runtime may fuse with it: of convolutions, and of
+    averages that divide by the whole kernel.
+    """
+    if case.op not in ("conv", "avg_pool") or not any(map(any, case.pads)):
+        return None
+    if case.op == "avg_pool" and (case.ceil_mode or not case.count_include_pad):
+        return None
+    flat = [0, 0, *(begin for begin, _ in case.pads), 0, 0, *(end for _, end in case.pads)]
+    plain = replace(case, padding="valid", count_include_pad=False)
+    nodes = [
+        call("helper.make_node", '"Constant"', "[]", '["amounts"]', value_ints=flat),
+        call("helper.make_node", '"Pad"', '["x", "amounts"]', '["padded"]'),
+        node(plain, False, "padded", pads=[0] * 2 * case.rank),
+    ]
+    return Spelling(case.pads, f"[{', '.join(nodes)}]")
+
+
+def dynamic_auto_pad(case: Case) -> Optional[Spelling]:
+    """``auto_pad`` in a model whose input has no size, first run at another one; for cases tagged ``dynamic``."""
+    spelling = auto_pad(case) if "dynamic" in case.tags else None
+    return spelling and replace(spelling, converted=another_size(case))
+
+
 WRITERS: Mapping[str, Write] = {
     "pads": pads,
     "auto_pad": auto_pad,
+    "auto_pad-dynamic": dynamic_auto_pad,
+    "pad-node": pad_node,
     "torch-export": module,
     "torch-export-dynamo": dynamo_module,
 }
@@ -198,18 +236,27 @@ class Converter(Runner):
     def build(self, case: Case, variant: str, weights: Weights) -> Layer:
         """The case as an ONNX model, converted."""
         name, options = self.combinations[variant]
-        part = self.evaluate(self.spell(case, variant).code)
+        spelling = self.spell(case, variant)
+        part = self.evaluate(spelling.code)
         if name.startswith("torch-export"):
             model = export(self.namespace["torch"], part, case, weights, dynamo=name.endswith("dynamo"))
         else:
-            model = single_node(part, case, weights)
+            output = case.output(spelling.pads, spelling.rounding)
+            model = single_node(part, case, weights, output, dynamic=bool(spelling.converted))
         self.enter("convert")
         layer = self.convert(model, **options)
+        if spelling.converted:
+            import numpy as np
+
+            layer(np.zeros((case.batch, case.channels, *spelling.converted), case.dtype))
         return (lambda x: layer(x.astype(array_type(case.dtype)))) if case.dtype == "bfloat16" else layer
 
 
-def single_node(part: Any, case: Case, weights: Weights) -> Any:
-    """An ONNX model of one node, its weights as initialisers, with static shapes."""
+def single_node(part: Any, case: Case, weights: Weights, output: Sizes, dynamic: bool = False) -> Any:
+    """An ONNX model of a node or a list of them, its weights as initialisers, with static shapes or ``dynamic``.
+
+    ``output`` is spatial.
+    """
     import numpy as np
     from onnx import helper, numpy_helper
 
@@ -225,11 +272,14 @@ def single_node(part: Any, case: Case, weights: Weights) -> Any:
         initializers.append(numpy_helper.from_array(amounts, "pads"))
         if case.mode == "constant":
             initializers.append(numpy_helper.from_array(np.array(case.value, kind), "value"))
+    sizes: Tuple[Any, ...] = (case.input, output)
+    if dynamic:
+        sizes = tuple([f"{name}{axis}" for axis in range(case.rank)] for name in ("input", "output"))
     graph = helper.make_graph(
-        [part],
+        part if isinstance(part, list) else [part],
         "case",
-        [helper.make_tensor_value_info("x", element, case.input_shape)],
-        [helper.make_tensor_value_info("y", element, (case.batch, case.filters, *case.output(case.pads)))],
+        [helper.make_tensor_value_info("x", element, (case.batch, case.channels, *sizes[0]))],
+        [helper.make_tensor_value_info("y", element, (case.batch, case.filters, *sizes[1]))],
         initializers,
     )
     opset, ir_version = OPSET, IR_VERSION
@@ -258,8 +308,8 @@ def element_type(dtype: str) -> int:
     return int(TensorProto.DataType.Value(names.get(dtype, dtype.upper())))
 
 
-def export(torch: Any, network: Any, case: Case, weights: Weights, dynamo: bool) -> Any:
-    """The model that ``torch.onnx.export`` makes of a module with the case's weights."""
+def export(torch: Any, network: Any, case: Case, weights: Weights, dynamo: bool, size: Sizes = ()) -> Any:
+    """The model that ``torch.onnx.export`` makes of a module with the case's weights; at another size a dynamic one."""
     import onnx
 
     layer = network[-1] if isinstance(network, torch.nn.Sequential) else network
@@ -269,12 +319,17 @@ def export(torch: Any, network: Any, case: Case, weights: Weights, dynamo: bool)
     if weights.bias is not None:
         layer.bias = torch.nn.Parameter(torch.from_numpy(weights.bias).to(kind))
     network.eval()
-    x = torch.zeros(case.input_shape, dtype=getattr(torch, case.dtype))
+    x = torch.zeros((case.batch, case.channels, *(size or case.input)), dtype=getattr(torch, case.dtype))
     names: Dict[str, Any] = {"input_names": ["x"], "output_names": ["y"]}
+    axes = range(2, 2 + case.rank) if size else ()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporters announce their own deprecation, once a call
         if dynamo:
-            return torch.onnx.export(network, (x,), dynamo=True, verbose=False, **names).model_proto
+            shapes = (dict.fromkeys(axes, torch.export.Dim.DYNAMIC),) if size else None
+            return torch.onnx.export(
+                network, (x,), dynamo=True, verbose=False, dynamic_shapes=shapes, **names
+            ).model_proto
         file = io.BytesIO()
-        torch.onnx.export(network, (x,), file, dynamo=False, opset_version=OPSET, **names)
+        dynamic_axes = {"x": {axis: f"size{axis}" for axis in axes}} if size else None
+        torch.onnx.export(network, (x,), file, dynamo=False, opset_version=OPSET, dynamic_axes=dynamic_axes, **names)
     return onnx.load_from_string(file.getvalue())

@@ -94,6 +94,7 @@ def read(name: str, node: Any, inputs: Any, outputs: Any, allowed: Tuple[float, 
         batch=shape[0],
         dtype=dtype,
         data="normal",
+        spec="onnx",
         **fields,
     )
     return NodeTest(case, tuple(inputs), outputs[0], allowed)

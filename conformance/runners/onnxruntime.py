@@ -1,8 +1,8 @@
-"""ONNX Runtime: single-node models on the CPU provider."""
+"""ONNX Runtime: models of a node or two on the CPU provider."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Tuple
 
 from conformance.domain.case import OPS
 from conformance.runners.contract import Refusal
@@ -16,9 +16,10 @@ class OnnxRuntime(Converter):
     """ONNX Runtime's CPU execution provider."""
 
     name = "onnxruntime"
-    ops = OPS
-    distributions = ("onnxruntime", "onnx")
+    ops: Tuple[str, ...] = OPS
+    distributions: Tuple[str, ...] = ("onnxruntime", "onnx")
     extra = "onnx"
+    models: Tuple[str, ...] = ("pads", "auto_pad", "auto_pad-dynamic", "pad-node")
     refusals = (
         Refusal("InvalidArgument", "Dilation not supported for AutoPadType"),
         Refusal("NotImplemented", "Could not find an implementation for"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Optional, Tuple
+from typing import TYPE_CHECKING, Any, List, Optional, Tuple
 
 from conformance.domain.case import OPS, Case
 from conformance.domain.geometry import Pads, Sizes, split_crop
@@ -12,6 +13,7 @@ from conformance.runners.contract import (
     Refusal,
     Runner,
     Weights,
+    Write,
     call,
     mirrored,
     number,
@@ -62,7 +64,7 @@ def convolution(case: Case, x: str, padding: object) -> str:
     return f"tf.nn.bias_add({text}, bias)" if case.bias else text
 
 
-def transposed(case: Case, output: Sizes, padding: str) -> str:
+def transposed(case: Case, output: Sizes, padding: object) -> str:
     """``tf.nn.conv1d_transpose`` to ``3d`` of ``x``, to an output of this size; each group by itself."""
     text = call(
         f"tf.nn.conv{case.rank}d_transpose",
@@ -79,7 +81,7 @@ def transposed(case: Case, output: Sizes, padding: str) -> str:
     return f"tf.concat([{text} for x, filters in zip({parts})], -1)"
 
 
-def pool(case: Case, x: str, padding: str) -> str:
+def pool(case: Case, x: str, padding: object) -> str:
     """``tf.nn.max_pool`` or ``tf.nn.avg_pool`` of ``x``, and ``tf.nn.pool`` with a dilation."""
     if max(case.dilation) == 1:
         return call(f"tf.nn.{case.op}", x, ksize=list(case.kernel), strides=list(case.stride), padding=padding)
@@ -99,10 +101,14 @@ def with_bias(case: Case, text: str) -> str:
     return f"tf.nn.bias_add({text}, bias)" if case.bias else text
 
 
+def listed(pads: Pads) -> List[List[int]]:
+    """Pads of every axis, as ``tf.pad`` and the operators of rank 2 take them."""
+    return [[0, 0], *map(list, pads), [0, 0]]
+
+
 def padded(pads: Pads, x: str = "x", value: str = "") -> str:
     """``tf.pad`` of ``x``; ``x`` itself where there is nothing to pad."""
-    full = [[0, 0], *map(list, pads), [0, 0]]
-    return f"tf.pad({x}, {full}{value and f', constant_values={value}'})" if any(map(any, pads)) else x
+    return f"tf.pad({x}, {listed(pads)}{value and f', constant_values={value}'})" if any(map(any, pads)) else x
 
 
 def alone(case: Case) -> Optional[Spelling]:
@@ -117,8 +123,15 @@ def alone(case: Case) -> Optional[Spelling]:
 def numbered(case: Case, pads: Pads) -> Spelling:
     """Pads as numbers: in the op where it takes them (rank 2), by ``tf.pad`` where not."""
     if case.rank == 2 and any(map(any, pads)):
-        return Spelling(pads, convolution(case, "x", [[0, 0], *map(list, pads), [0, 0]]))
-    return Spelling(pads, convolution(case, padded(pads), "VALID"))
+        return Spelling(pads, convolution(case, "x", listed(pads)))
+    return beforehand(case, pads)
+
+
+def beforehand(case: Case, pads: Pads) -> Spelling:
+    """``tf.pad`` and ``VALID``: of a convolution, or with -inf of a max pool."""
+    if case.op == "conv":
+        return Spelling(pads, convolution(case, padded(pads), "VALID"))
+    return Spelling(pads, pool(case, padded(padded_reach(case, pads), value='float("-inf")'), "VALID"))
 
 
 def same(case: Case) -> Optional[Spelling]:
@@ -153,21 +166,29 @@ def explicit(case: Case) -> Optional[Spelling]:
 
 
 def by_hand(case: Case, pads: Pads) -> Spelling:
-    """Some pads as numbers: of a convolution, or of -inf around a max pool."""
+    """Some pads as numbers: of a convolution, or of a max pool, -inf where the op does not take them."""
     if not case.pool:
         return numbered(case, pads)
     reach = padded_reach(case, pads)
-    return Spelling(pads, pool(case, padded(reach, value='float("-inf")'), "VALID"))
+    fit = all(max(pair) < kernel for pair, kernel in zip(reach, case.kernel))
+    if case.rank == 2 and max(case.dilation) == 1 and fit and any(map(any, reach)):
+        return Spelling(pads, pool(case, "x", listed(reach)))
+    return beforehand(case, pads)
 
 
 def sliced(case: Case) -> Spelling:
-    """``VALID`` and what is asked for cut out of it; added outputs hold nothing but the bias."""
+    """Crops in the op (rank 2, no dilation), else of ``VALID``; what is added holds nothing but the bias."""
+    plain = case.rank == 2 and max(case.dilation) == 1
+    if plain and min(map(min, case.pads)) >= 0 and any(map(any, case.pads)):
+        return Spelling(case.pads, with_bias(case, transposed(case, case.output(case.pads), listed(case.pads))))
     full = case.output(((0, 0),) * case.rank)
-    places = [f"{begin}:{size - end}" if begin or end > 0 else ":" for (begin, end), size in zip(case.pads, full)]
+    crops = [(max(begin, 0), max(end, 0)) for begin, end in case.pads]
+    beyond = tuple((max(-begin, 0), max(-end, 0)) for begin, end in case.pads)
+    places = [f"{begin}:{size - end}" if begin or end else ":" for (begin, end), size in zip(crops, full)]
     text = transposed(case, full, "VALID")
     if set(places) != {":"}:
         text += f"[:, {', '.join(places)}]"
-    return Spelling(case.pads, with_bias(case, padded(tuple((0, max(-end, 0)) for _, end in case.pads), text)))
+    return Spelling(case.pads, with_bias(case, padded(beyond, text)))
 
 
 def averaged(case: Case) -> Spelling:
@@ -189,6 +210,21 @@ def symmetric(case: Case) -> Optional[Spelling]:
     if not symmetric_by_habit(case) or case.op not in ("conv", "max_pool"):
         return None
     return by_hand(case, case.pads_by("symmetric"))
+
+
+def two_nodes(case: Case) -> Optional[Spelling]:
+    """``tf.pad`` and ``VALID``, two nodes that a compiler may fuse; others as ``explicit`` has them."""
+    return beforehand(case, case.pads) if case.op in ("conv", "max_pool") else explicit(case)
+
+
+def in_function(write: Write, options: str = "") -> Write:
+    """What a variant writes inside of ``tf.function``, for cases tagged ``in-context``."""
+
+    def written(case: Case) -> Optional[Spelling]:
+        spelling = write(case) if "in-context" in case.tags else None
+        return spelling and replace(spelling, code=f"tf.function(lambda x: {spelling.code}{options})(x)")
+
+    return written
 
 
 def channels_last(tensor: Array) -> Array:
@@ -231,7 +267,15 @@ class TensorFlow(Runner):
     extra = "tensorflow"
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3"}
     preamble = "import tensorflow as tf"
-    variants = {"same": same, "explicit": explicit, "symmetric": symmetric}
+    variants = {
+        "same": same,
+        "explicit": explicit,
+        "symmetric": symmetric,
+        "same-function": in_function(same),
+        "same-xla": in_function(same, ", jit_compile=True"),
+        "pad-function": in_function(two_nodes),
+        "pad-xla": in_function(two_nodes, ", jit_compile=True"),
+    }
     refusals = (
         DEPTH,
         Refusal("InvalidArgumentError", "paddings must be"),

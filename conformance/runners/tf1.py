@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from conformance.domain.case import Case
+from conformance.domain.case import OPS, Case
 from conformance.domain.records import Spelling
-from conformance.runners.contract import Refusal, Runner, Weights, Write, call, same_by_habit
-from conformance.runners.keras import STRIDED_DILATION
-from conformance.runners.tensorflow import channels_first, channels_last, filters_last, pin_threads
+from conformance.runners.contract import Refusal, Runner, Weights, Write, call, padded_reach
+from conformance.runners.keras import STRIDED_DILATION, crops_of_valid, same_fits, same_pads, whole
+from conformance.runners.tensorflow import alone, channels_first, channels_last, filters_last, padded, pin_threads
 
 if TYPE_CHECKING:
     from conformance.runners.contract import Array, Layer
@@ -32,11 +32,13 @@ def conv2d_fixed_padding(inputs, filters, kernel_size, strides, data_format, **o
 '''
 
 
-def layer_call(function: str, case: Case, data_format: str, padding: Optional[str]) -> str:
-    """A call of ``tf.layers.conv2d`` or of a function around it, with the case's weights as initialisers."""
+def layer_call(function: str, case: Case, data_format: str, padding: Optional[str], x: str = "x") -> str:
+    """A call of one of ``tf.layers`` or of a function around it, with the case's weights as initialisers."""
+    if case.pool:
+        return call(function, x, pool_size=case.kernel, strides=case.stride, padding=padding, data_format=data_format)
     text = call(
         function,
-        "x",
+        x,
         filters=case.filters,
         kernel_size=case.kernel,
         strides=case.stride,
@@ -49,9 +51,17 @@ def layer_call(function: str, case: Case, data_format: str, padding: Optional[st
     return f"{text[:-1]}, kernel_initializer=kernel{bias})"
 
 
-def applies(case: Case) -> bool:
-    """``tf.layers.conv2d`` has rank 2 and no groups."""
-    return case.rank == 2 and case.groups == 1
+def layer_name(case: Case) -> str:
+    """The function of ``tf.layers`` for a case; empty where there is none: groups, and dilations but of ``conv``."""
+    if (
+        case.op == "pad"
+        or case.groups > 1
+        or (case.op != "conv" and max(case.dilation) > 1)
+        or (case.transposed and case.rank == 1)
+    ):
+        return ""
+    names = {"conv": "conv{}d", "conv_transpose": "conv{}d_transpose", "max_pool": "max_pooling{}d"}
+    return f"tf.compat.v1.layers.{names.get(case.op, 'average_pooling{}d').format(case.rank)}"
 
 
 def by_machine(case: Case, data_format: str) -> bool:
@@ -60,13 +70,13 @@ def by_machine(case: Case, data_format: str) -> bool:
 
 
 def same(data_format: str) -> Write:
-    """``tf.layers.conv2d(padding="same")`` in one data format."""
+    """``padding="same"`` in one data format."""
 
     def write(case: Case) -> Optional[Spelling]:
-        if not applies(case) or not same_by_habit(case) or by_machine(case, data_format):
+        function = layer_name(case)
+        if not function or not same_fits(case) or by_machine(case, data_format):
             return None
-        code = layer_call("tf.compat.v1.layers.conv2d", case, data_format, "same")
-        return Spelling(case.pads_by("same"), code, by_rule=True)
+        return Spelling(same_pads(case), layer_call(function, case, data_format, "same"), by_rule=True)
 
     return write
 
@@ -75,9 +85,9 @@ def fixed(data_format: str) -> Write:
     """``conv2d_fixed_padding`` of TensorFlow's ResNet, for the paddings that it stands for."""
 
     def write(case: Case) -> Optional[Spelling]:
-        if not applies(case) or case.padding not in ("fixed", "same") or set(case.dilation) != {1}:
+        if case.op != "conv" or case.rank != 2 or not layer_name(case) or by_machine(case, data_format):
             return None
-        if by_machine(case, data_format):
+        if case.padding not in ("fixed", "same") or set(case.dilation) != {1}:
             return None
         pads = case.pads_by("fixed" if max(case.stride) > 1 else "same")
         return Spelling(pads, layer_call("conv2d_fixed_padding", case, data_format, None))
@@ -85,10 +95,31 @@ def fixed(data_format: str) -> Write:
     return write
 
 
+def valid(case: Case) -> Optional[Spelling]:
+    """A pool after ``tf.pad``, or a slice of a transposed convolution, with ``padding="valid"``; ``tf.pad`` by itself."""
+    if case.op == "pad":
+        return alone(case)
+    function = layer_name(case)
+    if case.op == "conv" or not function:
+        return None
+    if case.transposed:
+        crops = crops_of_valid(case)
+        places = [f"{begin}:{-end or ''}" for begin, end in crops]
+        cut = f"[:, {', '.join(places)}]" if any(map(any, crops)) else ""
+        if min(map(min, crops)) < 0:
+            return None
+        return Spelling(case.pads, layer_call(function, case, "channels_last", "valid") + cut)
+    if case.op == "avg_pool" and not whole(case):
+        return None
+    x = padded(padded_reach(case), value='float("-inf")' if case.op == "max_pool" else "")
+    return Spelling(case.pads, layer_call(function, case, "channels_last", "valid", x))
+
+
 class TensorFlow1(Runner):
     """``tf.compat.v1.layers``, which in TensorFlow 2 needs legacy Keras."""
 
     name = "tf1"
+    ops = OPS
     distributions = ("tensorflow", "tf_keras")
     extra = "tensorflow"
     environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"}
@@ -96,10 +127,18 @@ class TensorFlow1(Runner):
     variants = {
         "same": same("channels_last"),
         "same-channels-first": same("channels_first"),
+        "valid": valid,
         "fixed": fixed("channels_last"),
         "fixed-channels-first": fixed("channels_first"),
     }
-    refusals = (STRIDED_DILATION, Refusal("UnimplementedError", "only supports the NHWC tensor format on the CPU"))
+    refusals = (
+        STRIDED_DILATION,
+        Refusal("ValueError", "paddings must be"),
+        Refusal("InvalidArgumentError", "paddings must be"),
+        Refusal("UnimplementedError", "only supports the NHWC tensor format on the CPU"),
+        Refusal("InvalidArgumentError", "currently only supports the NHWC tensor format"),
+        Refusal("InvalidArgumentError", "only supports NHWC on device type CPU"),
+    )
 
     def open(self) -> None:
         """Load TensorFlow on one thread."""

@@ -124,12 +124,12 @@ def symmetric(case: Case) -> Optional[Spelling]:
     """The operator's own ``padding``: ``d*(k-1)//2``, what people write for same and fixed.
 
     A transposed convolution gets the output padding that makes its output ``stride`` times as large.
-    Pools and transposed convolutions are written so as well where numbers are asked for that allow it.
+    It is written so as well where numbers are asked for that allow it.
     """
     if case.op == "pad":
         return None
     by_habit = symmetric_by_habit(case) and not case.output_shape
-    if not by_habit and (case.op == "conv" or not numbered_alike(case)):
+    if not by_habit and not numbered_alike(case):
         return None
     pads = case.pads_by("symmetric") if by_habit else case.pads
     if case.transposed:
@@ -140,7 +140,9 @@ def symmetric(case: Case) -> Optional[Spelling]:
     padding = tuple(begin for begin, _ in pads)
     if not case.pool:
         return Spelling(pads, convolution(case, "x", padding))
-    return None if case.op == "avg_pool" and max(case.dilation) > 1 else Spelling(pads, pool(case, "x", padding))
+    if case.op == "avg_pool" and max(case.dilation) > 1:
+        return None
+    return Spelling(pads, pool(case, "x", padding), rounding=case.read_by("pytorch").rounding)
 
 
 REFLECTED_WHOLE = (
@@ -148,6 +150,20 @@ REFLECTED_WHOLE = (
     Refusal("RuntimeError", "Padding value causes wrapping around more than once"),
 )
 """A reflection of the whole input, or more of it than there is."""
+
+
+def channels_last(case: Case) -> Optional[Spelling]:
+    """Input and weights in channels-last memory: the operator's own ``padding`` where it takes it, else by hand."""
+    spelling = symmetric(case)
+    large = case.pool and any(2 * begin > kernel for (begin, _), kernel in zip(case.pads, case.kernel))
+    if spelling is None or spelling.pads != case.pads or large:
+        spelling = explicit(case)
+    if case.rank == 1 or spelling is None:
+        return None
+    names = ["x"] if case.pool else ["x", "weight"]
+    memory = f"torch.channels_last{'_3d' if case.rank == 3 else ''}"
+    laid_out = ", ".join(f"{name}.contiguous(memory_format={memory})" for name in names)
+    return Spelling(case.pads, f"(lambda {', '.join(names)}: {spelling.code})({laid_out})")
 
 
 class Torch(Runner):
@@ -158,7 +174,7 @@ class Torch(Runner):
     distributions = ("torch",)
     extra = "torch"
     preamble = "import torch\nimport torch.nn.functional as F"
-    variants = {"explicit": explicit, "same": same, "symmetric": symmetric}
+    variants = {"explicit": explicit, "same": same, "symmetric": symmetric, "channels-last": channels_last}
     refusals = (
         *REFLECTED_WHOLE,
         Refusal("RuntimeError", "padding='same' is not supported for strided convolutions"),

@@ -136,7 +136,8 @@ def test_a_changed_copy_resolves_its_pads_anew() -> None:
         ({"op": "avg_pool", "padding": ((0, 0), (0, 3)), "count_include_pad": True}, None),
         ({"op": "conv_transpose", "padding": ((0, 0), (9, 1))}, None),
         ({"op": "conv_transpose", "padding": ((0, 0), (9, 2))}, 1),
-        ({"op": "conv_transpose", "padding": ((-1, 0), (0, 0))}, 0),
+        ({"op": "conv_transpose", "padding": ((-4, 0), (-3, 0))}, None),
+        ({"op": "conv_transpose", "padding": ((-5, 0), (0, 0))}, 0),
         ({"op": "conv_transpose", "padding": ((0, -4), (0, -3))}, None),
         ({"op": "conv_transpose", "padding": ((0, -4), (0, -4))}, 1),
     ],
@@ -179,3 +180,21 @@ def test_sizes_and_paddings_as_a_name_spells_them() -> None:
 
 def test_element_types() -> None:
     assert set(DTYPES) == {"float32", "float64", "float16", "bfloat16"}
+
+
+def test_a_written_output_padding_is_all_that_keras_adds_to_valid() -> None:
+    wide = conv(op="conv_transpose", padding="valid", stride=(5, 4), spec="tensorflow")
+    assert wide.pads == ((0, -2), (0, -1))
+    assert wide.disputed
+    written = replace(wide, output_padding=(1, 0))
+    assert written.pads == ((0, -1), (0, 0))
+    assert not written.disputed
+
+
+def test_each_specification_that_has_a_rule_reads_a_case() -> None:
+    assert list(conv(padding="same", stride=(1, 1)).readings) == ["onnx", "pytorch", "tensorflow"]
+    assert list(conv(padding="same", stride=(1, 2)).readings) == ["onnx", "tensorflow"]
+    assert list(conv(padding="same_lower").readings) == ["onnx"]
+    assert list(conv(padding="causal").readings) == ["tensorflow"]
+    assert list(conv(op="avg_pool", padding="valid", count_include_pad=True).readings) == ["onnx", "pytorch", "caffe"]
+    assert {one.spec for one in conv(padding="valid").readings.values()} == {"onnx", "pytorch", "tensorflow", "caffe"}

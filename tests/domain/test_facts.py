@@ -49,6 +49,7 @@ def test_every_fact_of_a_plain_convolution() -> None:
         "agrees_with": ["same"],
         "undilated_differs_from": ["valid", "same_lower", "symmetric", "fixed", "begin_twice"],
         "first_dilation_differs_from": ["valid", "same_lower", "symmetric", "fixed", "begin_twice"],
+        "one_more_changes": ["pads", "windows"],
         "same_leaves": 0,
         "undilated_odd": True,
         "first_dilation": 1,
@@ -59,6 +60,7 @@ def test_every_fact_of_a_plain_convolution() -> None:
         "ceil_mode": False,
         "ceil_differs": False,
         "padding_alone": False,
+        "spec": "",
         "count_include_pad": False,
         "mode": "constant",
         "mode_differs_from": ["reflect", "edge", "circular", "symmetric"],
@@ -180,6 +182,24 @@ def test_the_multiplier_of_a_depthwise_convolution(channels: int, filters: int, 
     found = about((6,), (3,), channels=channels, filters=filters, groups=groups)
     assert found["multiplier"] == multiplier
     assert found["groups"] == groups
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "changes"),
+    [
+        ((6,), (3,), (1,), ["windows"]),
+        ((6,), (3,), (2,), ["pads", "windows"]),
+        ((7,), (3,), (2,), ["pads"]),
+        ((4,), (2,), (2,), ["windows"]),
+        ((7, 7), (1, 3), (2, 3), ["pads"]),
+        ((7,), (1,), (2,), []),
+    ],
+    ids=["stride-1", "even", "odd", "a-pad-that-no-window-reads", "2d", "kernel-1"],
+)
+def test_what_an_input_one_larger_changes_of_same(
+    size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], changes: list[str]
+) -> None:
+    assert about(size, kernel, stride=stride)["one_more_changes"] == changes
 
 
 def test_what_same_leaves_of_the_input() -> None:

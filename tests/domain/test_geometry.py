@@ -11,6 +11,7 @@ import pytest
 
 from conformance.domain import geometry
 from conformance.domain.geometry import (
+    SPECS,
     Axis,
     TransposedAxis,
     canonical,
@@ -18,6 +19,7 @@ from conformance.domain.geometry import (
     outside,
     pads_by_rule,
     pads_for,
+    rounding_by,
     same_elements,
     split_crop,
 )
@@ -320,15 +322,33 @@ def test_same_gives_a_stride_of_outputs_for_each_element(rule: str) -> None:
     for size, kernel, stride, dilation in SMALL:
         ((begin, end),) = crops_by_rule(rule, (size,), (kernel,), (stride,), (dilation,))
         assert TransposedAxis(size, kernel, stride, dilation, begin, end).output == size * stride
-        assert begin >= 0
-        if end >= 0:
+        if begin + end >= 0:
+            assert min(begin, end) >= 0
             assert (end - begin if rule == "same" else begin - end) in (0, 1)
     assert crops_by_rule("valid", (5,), (3,), (2,), (1,)) == ((0, 0),)
 
 
-def test_a_crop_below_zero_adds_at_the_end() -> None:
-    assert [split_crop(total, lower=False) for total in (-2, 0, 3)] == [(0, -2), (0, 0), (1, 2)]
-    assert [split_crop(total, lower=True) for total in (-2, 0, 3)] == [(0, -2), (0, 0), (2, 1)]
+def test_a_crop_below_zero_is_put_to_the_end_by_tensorflow_and_divided_by_onnx() -> None:
+    totals = (-3, -2, -1, 0, 3)
+    assert [split_crop(total, False) for total in totals] == [(0, -3), (0, -2), (0, -1), (0, 0), (1, 2)]
+    assert [split_crop(total, False, "onnx") for total in totals] == [(-2, -1), (-1, -1), (-1, 0), (0, 0), (1, 2)]
+    assert [split_crop(total, True) for total in totals] == [(-1, -2), (-1, -1), (0, -1), (0, 0), (2, 1)]
+    wide = ((5,), (2,), (4,), (1,))
+    assert crops_by_rule("valid", *wide) == crops_by_rule("valid", *wide, "onnx") == ((0, 0),)
+    assert crops_by_rule("valid", *wide, "tensorflow") == ((0, -2),)
+    assert crops_by_rule("valid", (5,), (4,), (2,), (1,), "tensorflow") == ((0, 0),)
+    assert crops_by_rule("same", *wide, "onnx") == ((-1, -1),)
+
+
+def test_a_pools_windows_are_rounded_up_but_where_onnx_says_valid_and_kept_by_caffe_without_pads() -> None:
+    assert [rounding_by(spec, "valid", True) for spec in ("", *SPECS)] == ["ceil", "floor", "ceil", "ceil", "keep"]
+    assert [rounding_by("caffe", pads, True) for pads in ([[0, 0]], [[0, 0], [1, 1]], "same")] == [
+        "keep",
+        "ceil",
+        "ceil",
+    ]
+    assert rounding_by("onnx", [[0, 0]], True) == "ceil"
+    assert {rounding_by(spec, "valid", False) for spec in SPECS} == {"floor"}
 
 
 def test_an_outputs_crop_is_canonical_as_it_is() -> None:

@@ -51,10 +51,27 @@ def test_output_padding_adds_outputs_that_no_element_reaches() -> None:
     about = transposed(pads=[[1, -1]], output=[9])
     job = mismatch(about, effective=[[1, 0]])
     assert titles(about, job) == [
-        "asked for: 1 and 0 cropped and 1 added at the end, 9 outputs",
+        "asked for: 1 and 0 cropped, 0 and 1 added, 9 outputs",
         "effective: 1 and 0 cropped, 8 outputs",
     ]
     assert geometries(about, job)[1][0].first_difference is None
+
+
+def test_what_is_added_at_the_beginning_has_its_place() -> None:
+    about = transposed(pads=[[-1, 0]], output=[10])
+    job = mismatch(about, effective=[[0, -1]])
+    assert titles(about, job) == [
+        "asked for: 0 and 0 cropped, 1 and 0 added, 10 outputs",
+        "effective: 0 and 0 cropped, 0 and 1 added, 10 outputs",
+    ]
+    word, (geometry,) = geometries(about, job)
+    assert re.findall('class="n"[^>]*>([^<]*)<', svg(geometry, word)) == ["0123456789"] * 2
+
+
+def test_caffe_keeps_the_last_window() -> None:
+    about = {**case("made/c", 6, 1, 4), "op": "max_pool", "ceil_mode": True, "padding": "valid", "pads": [[0, 0]]}
+    (asked,) = (geometry.asked for geometry in geometries({**about, "spec": "caffe"}, mismatch(about))[1])
+    assert list(asked.starts) == list(Axis(6, 1, 4, 1, rounding="keep").starts)
 
 
 @pytest.mark.parametrize("op", ["max_pool", "avg_pool", "conv"])

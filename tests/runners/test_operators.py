@@ -85,8 +85,17 @@ RIGHT = [
     ("tensorflow", "explicit", 45),
     ("tensorflow", "same", 10),
     ("keras", "same", 10),
-    ("keras", "zeropad", 15),
+    ("keras", "zeropad", 18),
+    ("keras", "lowest", 5),
+    ("tf_keras", "lowest", 5),
+    ("tf_keras", "same", 10),
+    ("tf_keras", "zeropad", 18),
+    ("tf1", "same", 8),
+    ("tf1", "same-channels-first", 8),
+    ("tf1", "valid", 10),
+    ("torch", "channels-last", 25),
     ("onnxruntime", "pads", 45),
+    ("onnxruntime", "pad-node", 5),
 ]
 
 
@@ -120,6 +129,9 @@ def test_a_hazard_is_only_what_declares_other_pads(finished: Finished) -> None:
         ("tensorflow", "same"),
         ("tensorflow", "symmetric"),
         ("keras", "same"),
+        ("tf_keras", "same"),
+        ("tf1", "same"),
+        ("tf1", "same-channels-first"),
     }
     assert all(result["declared"] != result["asked"] for result in hazards)
 
@@ -199,6 +211,27 @@ BENT: dict[str, tuple[str, str, str, tuple[str, str], str]] = {
     "onnxruntime-no-ceil": (
         "onnxruntime", "pads", "avg-pool/1d-ceil-valid-s2-counted-false", ("ceil_mode=1", "ceil_mode=0"), "ceil-mode",
     ),
+    "tensorflow-pads-of-the-op-on-the-other-side": (
+        "tensorflow", "explicit", "max-pool/2d-0.1x1.0-k3-s3x2-ceil-false",
+        ("[0, 1], [1, 0]", "[1, 0], [0, 1]"), "pads-axis-order",
+    ),
+    "tensorflow-crop-of-the-op-on-the-other-side": (
+        "tensorflow", "explicit", "transposed/2d-same-i4x5-k3-s2x1", ("[0, 1], [1, 1]", "[1, 0], [1, 1]"), "crop-side",
+    ),
+    "torch-channels-last-without-pads": (
+        "torch", "channels-last", "max-pool/2d-0.1x1.0-k3-s3x2-ceil-false",
+        ("(1, 0, 0, 1)", "(0, 0, 0, 0)"), "pads-ignored",
+    ),
+    "onnxruntime-pad-node-not-counted": (
+        "onnxruntime", "pad-node", "avg-pool/2d-1.1x1.1-whole-counted-true",
+        ('"AveragePool", ["padded"]', '"AveragePool", ["x"]'), "pads-ignored",
+    ),
+    "keras-zeros-in-a-max-pool": (
+        "keras", "lowest", "max-pool/2d-same-i7x10-k3x2-s1", ('float("-inf")', "0.0"), "pad-value",
+    ),
+    "keras-output-padding-ignored": (
+        "keras", "zeropad", "transposed/1d-valid-s2-more1", ("output_padding=(1,), ", ""), "output-padding",
+    ),
     "onnxruntime-padding-not-counted": (
         "onnxruntime", "pads", "avg-pool/1d-counted-1.1-k3-s2", ("pad=1", "pad=0"), "pad-not-counted",
     ),
@@ -258,7 +291,8 @@ def test_the_shape_of_a_model_is_the_operators() -> None:
             spelling = runner.variants[variant](case)
             if spelling is None:
                 continue
-            model = single_node(runner.evaluate(spelling.code), case, Weights(data.weights, data.bias))
+            output = case.output(spelling.pads, spelling.rounding)
+            model = single_node(runner.evaluate(spelling.code), case, Weights(data.weights, data.bias), output)
             onnx.checker.check_model(model, full_check=True)
             (stated,) = (output.type.tensor_type.shape for output in model.graph.output)
-            assert [dim.dim_value for dim in stated.dim][2:] == list(case.output(case.pads))
+            assert [dim.dim_value for dim in stated.dim][2:] == list(output)
