@@ -454,24 +454,26 @@
     $("group").addEventListener("change", matrix);
 
     // Arrow keys walk from cell to cell; only the one last visited is reached by Tab.
+    frame.addEventListener("focusin", (event) => {
+      const link = event.target.closest("a.cell");
+      if (!link) return;
+      cellAt(at)?.setAttribute("tabindex", -1);
+      link.tabIndex = 0;
+      at = [link.closest("tr").rowIndex - 3 + drawn, link.parentElement.cellIndex - 1]; // behind two headers and a space
+    });
+
     frame.addEventListener("keydown", (event) => {
       const [down, right] = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key] ?? [0, 0];
-      const link = event.target.closest("a.cell");
-      if (!link || !(down || right)) return;
+      if (!event.target.closest("a.cell") || !(down || right)) return;
       event.preventDefault();
-      let row = link.closest("tr").rowIndex - 3 + drawn; // behind two rows of headers and a space
-      let column = link.parentElement.cellIndex - 1;
+      let [row, column] = at;
       do [row, column] = [row + down, column + right];
       while (rows[row] && used[column] && !rows[row].case_?.cells[used[column].index]);
       if (!rows[row] || !used[column]) return;
-      link.tabIndex = -1;
-      at = [row, column];
       const head = frame.querySelector("thead").offsetHeight;
       frame.scrollTop = Math.max(Math.min(frame.scrollTop, row * ROW), (row + 1) * ROW + head + 20 - frame.clientHeight);
       draw();
-      const next = cellAt(at);
-      next.tabIndex = 0;
-      next.focus();
+      cellAt([row, column]).focus();
     });
 
     // -------------------------------------------------------------- list

@@ -374,6 +374,10 @@ def test_jobs_beyond_the_report_open_on_their_page(
     monkeypatch.setattr(html, "INLINE", 2)
     monkeypatch.setattr(html, "PER_PAGE", 3)
     page = open_report(varied(tmp_path))
+    entries = page.locator("#list .entry").evaluate_all(
+        "all => all.map(link => link.getAttribute('href').split('#')[0])"
+    )
+    assert entries == ["", "", "report-2.html", "report-2.html", "report-2.html", "report-3.html", "report-3.html"]
     page.locator("#list .entry").nth(4).click()
     page.wait_for_url("**/report-2.html#job=*")
     job = page.locator("article.open")
@@ -488,6 +492,18 @@ def test_arrow_keys_walk_on_where_rows_are_not_there_yet(open_report: Open, tmp_
     page.keyboard.press("Escape")
     focused = page.evaluate("document.activeElement.getBoundingClientRect().top")
     assert page.locator(".matrix thead").bounding_box()["y"] < focused < 800  # type: ignore[index]
+
+
+def test_the_focus_stays_where_rows_are_drawn_again(open_report: Open, tmp_path: Path) -> None:
+    abouts = [case(f"made/c{number:04}") for number in range(300)]
+    page = open_report(run(tmp_path, *abouts, *map(mismatch, abouts)))
+    cell = page.locator(".matrix tr", has_text="c0016").locator("a.cell")
+    cell.focus()
+    row = page.locator(".matrix tbody tr:not(.space)")
+    assert row.first.get_attribute("aria-rowindex") == "3"
+    page.locator("#frame").evaluate("frame => frame.scrollTo(0, 24 * 24)")
+    expect(row.first).to_have_attribute("aria-rowindex", "15")
+    expect(cell).to_be_focused()
 
 
 def test_long_lists_grow(open_report: Open, tmp_path: Path) -> None:
