@@ -40,10 +40,8 @@
     return found;
   }
 
-  function picture(title, rows, scale, marks) {
-    const columns = Math.max(1, ...rows.map((row) => row.length));
-    const side = Math.min(28, Math.floor(224 / columns)); // 16 columns at most are kept
-    const [width, height] = [columns * side, rows.length * side];
+  function picture(title, rows, side, scale, marks) {
+    const [width, height] = [Math.max(0, ...rows.map((row) => row.length)) * side, rows.length * side];
     const cells = rows.flatMap((row, y) => row.map((value, x) => shape("rect", {
       x: x * side, y: y * side, width: side, height: side,
       class: !Number.isFinite(value) ? "none" : value < 0 ? "minus" : "plus",
@@ -76,13 +74,14 @@
       channels.forEach((channel, other) => (channel.hidden = other !== index));
       const [expected, actual] = grids[index];
       const differs = difference(expected, actual);
+      const side = Math.min(28, Math.floor(224 / Math.max(1, ...differs.map((row) => row.length)))); // up to 16 are kept
       const most = worst(differs);
       const [wanted, got] = channels[index].querySelectorAll("table");
       const first = [wanted, got].map((table) => table.querySelector(".f")).find(Boolean);
       const value = most && differs[most[0]][most[1]];
       const marks = [most && ["worst", most], first && ["first", [first.parentElement.rowIndex - 1, first.cellIndex - 1]]].filter(Boolean);
       heat.replaceChildren(
-        el("div", { class: "pictures" }, picture("expected", expected, scale, marks), picture("actual", actual, scale, marks), picture("difference", differs, scale, marks)),
+        el("div", { class: "pictures" }, picture("expected", expected, side, scale, marks), picture("actual", actual, side, scale, marks), picture("difference", differs, side, scale, marks)),
         el("p", { class: "hint" }, "One scale: ", el("span", { class: "swatch minus" }), ` −${format(scale)} to `, el("span", { class: "swatch plus" }), ` ${format(scale)}, `, el("span", { class: "swatch none" }), " no number. ",
           ...(most ? [el("span", { class: "swatch worst" }), ` Worst here: ${format(value)} in row ${wanted.rows[most[0] + 1].cells[0].textContent}, column ${wanted.rows[0].cells[most[1] + 1].textContent}. `] : ["No number differs in this channel. "]),
           ...(first ? [el("span", { class: "swatch first" }), " First to differ."] : [])));
