@@ -269,6 +269,7 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
         },
         "runners": {
             name: {
+                "spec": chosen.spec,
                 "packages": {"python": platform.python_version(), **chosen.packages},
                 "control": chosen.runner.control,
                 "variants": list(chosen.variants),

@@ -178,21 +178,17 @@ def html(checked: Checked) -> str:
             for row in checked.rows
         ],
         unread=[one_line(name) for name in checked.model.unread],
-        style=Markup(asset("report.css")),
+        style=Markup(asset("drawing.css") + asset("report.css")),
     )
 
 
 def drawings(row: Row) -> Sequence[str]:
-    """The first axis on which the first habit parts; none of a transposed convolution, or with ``ceil_mode``."""
+    """The first axis on which the first habit parts."""
     from conformance.render import drawing
 
     case = row.layer.case
-    if case.transposed or case.ceil_mode or not row.hazards:
+    if not row.hazards:
         return []
-    habit = row.hazards[0].pads
-    for axis, other in zip(case.asked, habit, strict=True):
-        one = drawing.plain(axis.size, axis.kernel, axis.stride, axis.dilation, (axis.begin, axis.end))
-        two = drawing.plain(axis.size, axis.kernel, axis.stride, axis.dilation, other)
-        if (axis.begin, axis.output) != (other[0], len(two.starts)):
-            return [drawing.svg(drawing.Geometry(axis.size, one, two), "declared")]
-    return []
+    over = zip(case.asked, case.axes(row.hazards[0].pads), strict=True)
+    drawn = (drawing.Geometry(drawing.windows(asked), drawing.windows(other)) for asked, other in over)
+    return [drawing.svg(geometry, "declared") for geometry in drawn if geometry.first_difference is not None][:1]

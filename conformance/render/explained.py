@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conformance.agreement import spell
 from conformance.domain.case import by, spell_padding
 from conformance.domain.geometry import AnyAxis, Axis
 from conformance.explanation import Comparison, Explanation, arithmetic, heading, spelled
 from conformance.targets import Snippet
-
-if TYPE_CHECKING:
-    from conformance.render import drawing
 
 WIDEST = 72
 """Columns of a drawing as text; longer rows are cut in the middle."""
@@ -218,20 +215,16 @@ def svg(found: Explanation) -> str:
     """The drawing of each axis, below each other, in one file; beside it the padding that gives other numbers."""
     from conformance.render import drawing
 
-    words = drawing.CONTRIBUTIONS if found.case.transposed else drawing.WINDOWS
     wrongs = {one.rule: one for one in found.comparisons if not one.same and one.output == found.output}
     wrong = next((wrongs[rule] for rule in BESIDE if rule in wrongs), None)
     names = found.axes()
     parts, top, widest = [], 0, 0
     for number, (name, axis) in enumerate(names):
         other = under_axis(wrong, axis, number) if wrong else None
-        size = axis.size if isinstance(axis, Axis) else axis.output
-        geometry = drawing.Geometry(size, _drawn(axis), _drawn(other) if other else None)
+        geometry = drawing.Geometry(drawing.windows(axis), drawing.windows(other) if other else None)
         if geometry.other and geometry.first_difference is None:
-            geometry = drawing.Geometry(size, geometry.asked, None)
-        drawn = drawing.svg(
-            geometry, wrong.rule if wrong and geometry.other else spell_padding(found.case.padding), words
-        )
+            geometry = drawing.Geometry(geometry.asked, None)
+        drawn = drawing.svg(geometry, wrong.rule if wrong and geometry.other else spell_padding(found.case.padding))
         width, height = _extent(drawn)
         title = f'<text class="t" x="0" y="{top + 12}">{name}</text>' if name else ""
         top += 20 if name else 0
@@ -257,12 +250,6 @@ def _asset(name: str) -> str:
     from importlib import resources
 
     return resources.files("conformance.render").joinpath(name).read_text("utf-8")
-
-
-def _drawn(axis: AnyAxis) -> drawing.Windows:
-    from conformance.render import drawing
-
-    return drawing.Windows(axis.begin, max(axis.end, 0), axis.kernel, axis.dilation, axis.starts)
 
 
 def _extent(drawn: str) -> tuple[int, int]:
