@@ -82,7 +82,7 @@ def test_every_operator_is_drawn(layer: str) -> None:
     root = ElementTree.fromstring(render(found, "svg"))
     words = " ".join(text.text or "" for text in root.iter(f"{SVG}text"))
     transposed = found.case.transposed
-    assert ("8 elements" in words) == transposed
+    assert ("24 outputs" in words) == transposed
     assert ("output" in words.split()) == transposed
     assert f"0 from {found.case.asked[0].starts[0]}".replace("-", "−") in words
 
