@@ -84,7 +84,7 @@ def test_every_operator_is_drawn(layer: str) -> None:
     transposed = found.case.transposed
     assert ("24 outputs" in words) == transposed
     assert ("output" in words.split()) == transposed
-    assert f"0 from {found.case.asked[0].starts[0]}".replace("-", "−") in words
+    assert f"0 {'to' if transposed else 'from'} {found.case.asked[0].starts[0]}".replace("-", "−") in words
 
 
 def test_long_inputs_are_drawn_at_their_ends() -> None:
