@@ -1,4 +1,4 @@
-"""The sessions: conformance · gate · tests · lint · types · wheel · bench · figures.
+"""The sessions: conformance · gate · tests · lint · types · wheel · bench · figures · models.
 
 Those that need every framework share one environment, ``.nox/frameworks``: installing it takes
 minutes and gigabytes.
@@ -94,7 +94,7 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Measure, side by side, and print ratios."""
+    """Measure, side by side, and print ratios; the report's sizes and times against their budgets."""
     in_frameworks(session, "benchmarks", *session.posargs)
 
 
@@ -106,3 +106,13 @@ def figures(session: nox.Session) -> None:
     in_frameworks(session, "conformance", "audit")
     for runner in ("torch/explicit", "onnxruntime/pads"):
         in_frameworks(session, "conformance", "exhaust", "--runner", runner)
+
+
+@nox.session(venv_backend="none")
+def models(session: nox.Session) -> None:
+    """Real models checked, fixed and run before and after → docs/models.md; then the times of both commands."""
+    in_frameworks(session, "pip", "install", "-q", "tf2onnx", *CONSTRAINTS)
+    folder = Path(".nox", "models")
+    folder.mkdir(exist_ok=True)
+    in_frameworks(session, "benchmarks.models", str(folder), "--out", "docs/models.md")
+    in_frameworks(session, "benchmarks.static")

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--quick]``: every ratio against its goal; exit status 1 where one is over.
+"""``python -m benchmarks [--quick]``: ratios, the report's budgets; exit status 1 over a goal.
 
 Beside it: ``python -m benchmarks.judging`` (milliseconds to judge and to attribute) and
 ``python -m benchmarks.planted`` (wrong convolutions with a known fault, and how many are named).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import marginal, startup
+from benchmarks import marginal, report, startup
 
 
 def main() -> int:
@@ -26,7 +26,7 @@ def main() -> int:
                 f"  {ratio.value:5.2f}x {ratio.goal:5.2f}x  {ratio.mark}",
                 flush=True,
             )
-    return 0 if held else 1
+    return max(report.main(quick), 0 if held else 1)
 
 
 def spell(seconds: float) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -27,6 +27,7 @@ MATRIX_LIMIT = 100_000
 ARRAY_LIMIT = 2**30
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
 NAME_LIMIT = 120
+WRITTEN_LIMIT = 2000
 PER_AXIS = ("kernel", "stride", "dilation")
 TRANSPOSED = "valid, same, same_lower, an integer, or one [begin, end] for each axis"
 DEFAULTS: dict[str, Any] = {
@@ -139,6 +140,12 @@ class _Entry:
     @property
     def path(self) -> tuple[Any, ...]:
         return ("cases", self.index)
+
+    @cached_property
+    def written(self) -> str:
+        """What the file says of this entry: its defaults and its own lines, cut off where they are many."""
+        text = "\n".join(filter(None, map(self.document.lines, (("defaults",), self.path))))
+        return text if len(text) <= WRITTEN_LIMIT else text[:WRITTEN_LIMIT] + "…"
 
     def error(self, message: str, field: str = "") -> InputError:
         """An error at a field, wherever this entry has it from."""
@@ -259,6 +266,7 @@ class _Entry:
             title=self.document.data["title"],
             source=fields.get("source") or self.document.data.get("source") or "",
             where=self.document.place(self.path),
+            written=self.written,
             **{key: fields[key] for key in ("input", *PER_AXIS, "padding", "channels", "filters", "groups")},
             **{
                 key: fields[key]

@@ -210,19 +210,41 @@ def list_(
 
 
 @commands.command()
-@click.option("--input", "sizes", required=True, metavar="N[xN…]", help="Spatial sizes, such as 6 or 224x224.")
-@click.option("--kernel", required=True, metavar="K[xK…]")
-@click.option("--stride", default="1", metavar="S[xS…]", show_default=True)
-@click.option("--dilation", default="1", metavar="D[xD…]", show_default=True)
 @click.option(
-    "--padding", required=True, metavar="PADDING", help="valid, same, same_lower, causal, fixed, 1, or 0.1x0.1"
+    "--from", "layer", metavar="LAYER", help="A layer as you write it: \"Conv2D(6, 4, strides=2, padding='same')\"."
 )
-def explain(**given: str) -> int:
-    """Work out one padding: the arithmetic, a drawing, the spelling in each framework."""
-    from conformance import explain as explaining
+@click.option("--input", "sizes", metavar="N[xN…]", help="Spatial sizes, such as 6 or 224x224.")
+@click.option("--kernel", metavar="K[xK…]")
+@click.option("--stride", metavar="S[xS…]", help="(default 1)")
+@click.option("--dilation", metavar="D[xD…]", help="(default 1)")
+@click.option("--padding", metavar="PADDING", help="valid, same, same_lower, causal, fixed, 1, or 0.1x0.1")
+@click.option("--channels", type=click.IntRange(1, 999_999), help="Input channels, where the layer does not say them.")
+@click.option(
+    "--to", "target", metavar="TARGET", help="Only what to write there: torch, tensorflow, keras, jax, onnx, caffe."
+)
+@click.option(
+    "--format", "form", default="text", show_default=True, metavar="FORMAT", help="text, json, markdown, svg or html."
+)
+def explain(layer: str | None, target: str | None, form: str, **given: Any) -> int:
+    """Work out one padding: the arithmetic, a drawing, who differs for which sizes, and what to write.
 
-    click.echo(explaining.text(explaining.configuration(**given)))
-    return 0
+    The layer comes from --from (PyTorch, Keras, TensorFlow, ONNX), or from the options. Exit status 1
+    where it cannot be written in TARGET.
+    """
+    from conformance import explanation, targets
+    from conformance.render import explained
+
+    found = explanation.of_options(layer, **given)
+    if form not in explained.FORMATS:
+        raise InputError(f"--format {form!r}; allowed: {', '.join(explained.FORMATS)}")
+    if target is None:
+        click.echo(explained.render(found, form).rstrip("\n"))
+        return 0
+    if form not in ("text", "json"):
+        raise InputError(f"--format {form} with --to; allowed: text or json")
+    snippet = targets.snippet(found.case, targets.target(target))
+    click.echo(explained.as_json(explained.snippet_record(snippet)) if form == "json" else explained.written(snippet))
+    return 0 if snippet.code else 1
 
 
 @commands.command()
@@ -336,6 +358,79 @@ def audit(
     else:
         shown.show(powers, selection.skipped, matrix, no_color)
     return int(any(power.unseen for power in powers))
+
+
+def _model(command: F) -> F:
+    """The options about a model file."""
+    for option in (
+        click.option(
+            "--allow-external-data", "external", is_flag=True, help="Weights in files below the model's folder."
+        ),
+        click.option(
+            "--shape",
+            "shapes",
+            multiple=True,
+            metavar="NAME=SIZES",
+            help="Sizes left open: x=1,3,224,224 (repeatable).",
+        ),
+        click.argument("model", metavar="MODEL", type=click.Path(path_type=Path)),
+    ):
+        command = option(command)
+    return command
+
+
+@commands.command()
+@_model
+@click.option(
+    "--to", "wanted", multiple=True, metavar="TARGET", help="Only these frameworks (repeatable; by default all)."
+)
+@click.option(
+    "--save-cases", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write its layers as cases."
+)
+@click.option("--strict", is_flag=True, help="Exit status 1 where a habit parts from the model.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+def check(
+    model: Path,
+    shapes: tuple[str, ...],
+    external: bool,
+    wanted: tuple[str, ...],
+    folder: Path | None,
+    strict: bool,
+    form: str,
+) -> int:
+    """Read a model (ONNX, .keras, TFLite) and say where a target's padding habits part from it; nothing is run.
+
+    TARGET is keras, tensorflow, tflite, torch, caffe or onnx.
+    """
+    from conformance import checking
+    from conformance.render import checked as shown
+
+    found = checking.check(model, wanted, shapes, external)
+    click.echo({"text": shown.text, "json": shown.as_json, "html": shown.html}[form](found))
+    if folder:
+        saved = checking.save(found.model, folder)
+        click.echo(shown.saved(saved), err=form != "text")
+    return int(strict and bool(found.parted))
+
+
+@commands.command()
+@_model
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@click.option(
+    "--for", "target", default="", metavar="TARGET", help="Split what this framework's operators cannot hold."
+)
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True)
+def fix(model: Path, shapes: tuple[str, ...], external: bool, out: Path, target: str, timeout: float) -> int:
+    """Write an ONNX model's auto_pad as explicit pads, with --for what TARGET cannot hold as Pad nodes.
+
+    Every rewritten node is proved in ONNX Runtime. Exit status 1, and no file, where a proof fails.
+    """
+    from conformance import checking, pipeline
+    from conformance.render import fixed as shown
+
+    planned, proofs = pipeline.fix(model, out, target, checking.shapes_given(shapes), external, timeout)
+    click.echo(shown.text(planned, proofs, out))
+    return int(not all(proof.holds for proof in proofs))
 
 
 @commands.command()

@@ -62,7 +62,8 @@ def case_record(case: Case) -> Record:
         "since": case.since,
     }
     own = {name: _finite(value) for name, default in OWN.items() if (value := getattr(case, name)) != default}
-    people = {"tags": case.tags, "title": case.title, "source": case.source, "note": case.note, "where": case.where}
+    people = {"tags": case.tags, "title": case.title, "source": case.source, "note": case.note}
+    people |= {"where": case.where, "written": case.written}
     return {**record, **own, **{name: value for name, value in people.items() if value}}
 
 

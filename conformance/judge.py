@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,10 @@ Array = NDArray[Any]
 
 SAMPLE = 16
 """Rows and columns of the numbers kept around the first difference."""
+
+CHANNELS = 8
+NUMBERS = 512
+"""Channels of them, and numbers in all, at most."""
 
 KEPT = 8
 """Cases whose reference is at hand: the runners that work side by side come to a case about together."""
@@ -143,7 +148,7 @@ def difference(output: Array, reference: Reference, bound: Reference | float) ->
     wrong = ~((error < bound) | (output == reference))
     if not wrong.any():
         return None
-    first = tuple(map(int, np.unravel_index(wrong.argmax(), wrong.shape)))
+    first = _index(wrong)
     return Difference(
         wrong=int(wrong.sum()),
         total=output.size,
@@ -151,25 +156,35 @@ def difference(output: Array, reference: Reference, bound: Reference | float) ->
         expected=float(reference[first]),
         got=float(output[first]),
         largest=float(np.max(np.where(np.isfinite(error), error, 0))),
+        worst=_index(np.where(np.isfinite(error), error, np.inf)),
     )
 
 
+def _index(values: Array) -> tuple[int, ...]:
+    """The index of the first of the largest."""
+    return tuple(map(int, np.unravel_index(values.argmax(), values.shape)))
+
+
 def sample(output: Array, reference: Reference, where: Difference | None) -> dict[str, Any]:
-    """The numbers around the first difference, up to 16 × 16, as nested lists of what was expected and got."""
+    """The numbers around the first difference as nested lists, what was expected and got, from index ``start`` on.
+
+    Up to 16 x 16 of the last two spatial axes, and as many channels as ``NUMBERS`` allows; one index of
+    the other axes.
+    """
     shapes = {"expected_shape": list(reference.shape), "got_shape": list(output.shape)}
     if output.ndim != reference.ndim or not output.size or output.dtype.kind not in "fiub":
         return shapes
     first = where.first if where else (0,) * reference.ndim
-    kept = min(reference.ndim - 2, 2)
-    lead, last = first[:-kept], first[-kept:]
+    kept = [1] * reference.ndim
+    kept[2:] = [1] * (reference.ndim - 4) + [min(size, SAMPLE) for size in reference.shape[2:][-2:]]
+    kept[1] = min(max(NUMBERS // prod(kept), 1), CHANNELS)
     start = [
-        max(min(place - SAMPLE // 2, size - SAMPLE), 0)
-        for place, size in zip(last, reference.shape[-kept:], strict=True)
+        max(min(place - length // 2, size - length), 0)
+        for place, length, size in zip(first, kept, reference.shape, strict=True)
     ]
-    part: tuple[Any, ...] = (*lead, *(slice(begin, begin + SAMPLE) for begin in start))
+    part = tuple(slice(begin, begin + length) for begin, length in zip(start, kept, strict=True))
     return {
         **shapes,
-        "lead": list(lead),
         "start": start,
         "expected": numbers(reference[part]),
         "got": numbers(output[part]),

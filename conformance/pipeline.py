@@ -13,7 +13,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +21,12 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
 
-from conformance import __version__, expectations, gate, journal, packaged
+from conformance import __version__, expectations, fixing, gate, journal, packaged
 from conformance import cases as case_files
 from conformance import plan as planning
 from conformance import probe as probing
 from conformance.domain.case import Case
+from conformance.domain.geometry import Sizes
 from conformance.domain.records import Job, Judged, Outcome
 from conformance.errors import NothingSelectedError
 from conformance.execute.local import Deadlines, LocalEngine
@@ -226,6 +227,21 @@ def explain(found: Counterexample, judging: Judge) -> Counterexample:
     return replace(found, verdict=judging.judge(job, outcome), text=describe_probe(job, read)[0])
 
 
+def fix(
+    path: Path, out: Path, target: str, shapes: Mapping[str, Sizes], external: bool, timeout: float = Deadlines.job
+) -> tuple[fixing.Plan, list[fixing.Proof]]:
+    """Rewrite an ONNX model's padding and prove every rewritten node; the file is written where all proofs hold."""
+    planned = fixing.prepare(path, target, shapes, external, out)
+    with fixing.workbench(planned) as (selection, jobs, names):
+        probes = {job.key: fixing.probed(job, selection) for job in jobs}
+        asked = [*jobs, *(probe for several in probes.values() for probe in several)]
+        outcomes = {job.key: outcome for job, outcome in execute(asked, selection, Options(timeout=timeout))}
+    proofs = fixing.prove(planned, names, jobs, probes, outcomes, Judge().judge, describe_probe)
+    if all(proof.holds for proof in proofs):
+        fixing.write(planned, out)
+    return planned, proofs
+
+
 def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:
     """Why there is no job, and what to try."""
     if not cases:
@@ -253,6 +269,7 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
         },
         "runners": {
             name: {
+                "spec": chosen.spec,
                 "packages": {"python": platform.python_version(), **chosen.packages},
                 "control": chosen.runner.control,
                 "variants": list(chosen.variants),

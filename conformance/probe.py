@@ -88,7 +88,7 @@ def cases(case: Case) -> list[Case]:
     small = replace(case, data=Basis(()), expect=type(case.expect)())
     columns = _columns(small)
     if _elements(small, len(columns)) > LIMIT:
-        small = _shortened(small)
+        small = shortened(small)
         columns = _columns(small)
     inner, group = prod(small.input), small.channels // small.groups
     for some in ({0, group - 1, small.channels - group, small.channels - 1}, {0, small.channels - 1}, {0}):
@@ -132,7 +132,7 @@ def _elements(case: Case, columns: int) -> int:
     return (columns + 1) * (prod(case.input_shape[1:]) + case.filters * prod(case.output(case.pads)))
 
 
-def _shortened(case: Case) -> Case:
+def shortened(case: Case) -> Case:
     """The case with inputs that are shorter by whole strides; its padding, where it is a rule, stays the same."""
     sizes = []
     for axis in case.asked:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import yaml
@@ -44,6 +45,18 @@ class Document:
     data: Any = None
     places: dict[Path_, tuple[int, int]] = field(default_factory=dict)
     keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
+    ends: dict[Path_, int] = field(default_factory=dict)
+    text: str = ""
+
+    def lines(self, path: Path_) -> str:
+        """The lines of a collection as they are written, without their common indentation."""
+        if path not in self.ends:
+            return ""
+        first = (self.keys.get(path) or self.places[path])[0]
+        lines = [line.rstrip() for line in self.text.splitlines()[first - 1 : self.ends[path]]]
+        while lines[-1].lstrip()[:1] in ("", "#"):
+            lines.pop()
+        return dedent("\n".join(lines))
 
     def place(self, path: Path_, key: bool = False) -> str:
         """``file:line:column`` of the innermost part of ``path`` that is in the file, or of its key."""
@@ -76,6 +89,7 @@ def read(path: Path) -> Document:
         raise InputError(
             f"byte {raw[error.start]:#04x} is not UTF-8; allowed: text in UTF-8", f"{document.path}:{line}:{column}"
         ) from error
+    document.text = text
     _Builder(document).build(text)
     return document
 
@@ -139,7 +153,10 @@ class _Builder:
                 raise self.error(f"tag '{tag}'; allowed: plain values without tags", place)
             self.node(event, place)
         elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
-            self.stack.pop()
+            _, path = self.stack.pop()
+            end: Any = event.end_mark
+            bracket = place != (end.line + 1, end.column + 1)  # of a block, the end is where the next token begins
+            self.document.ends[path] = end.line + bracket
 
     def node(self, event: Any, place: tuple[int, int]) -> None:
         """Put a value where it belongs, and open it where it is a collection."""

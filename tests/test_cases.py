@@ -24,6 +24,25 @@ def test_a_case_has_what_its_file_says_and_the_defaults_of_the_contract(load_ent
     assert case.where == "topic/f.yaml:4:5"
 
 
+def test_a_case_has_the_lines_that_it_comes_from(load_text: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """\
+        schema: 1
+        title: t
+        defaults: {op: conv, padding: same}
+        cases:
+          - name: k{kernel}
+            input: 6
+            matrix: {kernel: [1, 2]}
+          - {name: b, input: 7, kernel: 3}
+        """
+    one, two, three = load_text(text)
+    assert one.written == two.written
+    assert one.written.splitlines()[:3] == ["defaults: {op: conv, padding: same}", "- name: k{kernel}", "  input: 6"]
+    assert three.written == "defaults: {op: conv, padding: same}\n- {name: b, input: 7, kernel: 3}"
+    monkeypatch.setattr(cases, "WRITTEN_LIMIT", 10)
+    assert load_text(text)[0].written == "defaults: …"
+
+
 def test_every_field_arrives(load_text: Load) -> None:
     (case,) = load_text("""\
         schema: 1

@@ -19,7 +19,7 @@ MODULES = {
 
 CHILD = [name for name in SOURCES if name.startswith(("domain/", "runners/"))]
 
-FRAMEWORKS = {"torch", "tensorflow", "keras", "tf_keras", "onnx", "onnxruntime", "onnx2keras", "onnxscript"}
+FRAMEWORKS = {"torch", "tensorflow", "keras", "tf_keras", "onnx", "onnxruntime", "onnx2keras", "onnxscript", "jax"}
 
 STEPS = {"cases", "plan", "execute", "judge", "gate", "render"}
 """The pipeline's verbs; none imports another."""
@@ -111,9 +111,19 @@ def test_what_moves_between_steps_imports_no_step(name: str) -> None:
     assert own(name) & {"runners"} == set()
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCES if not name.startswith("runners/")])
+READERS = [name for name in SOURCES if name.startswith("models/")]
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if not name.startswith("runners/") and name not in READERS])
 def test_the_parent_imports_no_framework_anywhere(name: str) -> None:
     assert others(imports(name)) & FRAMEWORKS == set()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_format_is_read_with_its_own_package_alone_and_not_before_a_file_comes(name: str) -> None:
+    assert own(name) <= {"domain", "errors", "models", "runners", "strict_yaml"}
+    assert others(imports(name)) & FRAMEWORKS <= {"onnx"}
+    assert others(imports(name, everywhere=False)) == set()
 
 
 def test_there_is_no_drawer_for_all_sorts() -> None:

@@ -42,7 +42,7 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
         evidence="pads (0,0)×(0,0) where (0,1)×(0,1) is asked for",
         alternatives=(("auto-pad-ignored",),),
         effective=((0, 0), (0, 0)),
-        difference=Difference(3, 90, (0, 1, 2, 3), 4.0, 5.0, 7.0),
+        difference=Difference(3, 90, (0, 1, 2, 3), 4.0, 5.0, 7.0, (0, 1, 2, 4)),
         sample={"expected": [[1]], "got": [[2]]},
         tried=7,
         rejected=("kernel-flipped",),
@@ -66,7 +66,8 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
     assert bad["alternatives"] == [["auto-pad-ignored"]]
     assert bad["effective"] == [[0, 0], [0, 0]]
     assert bad["difference"] == {
-        "wrong": 3, "total": 90, "first": [0, 1, 2, 3], "expected": 4.0, "got": 5.0, "largest": 7.0
+        "wrong": 3, "total": 90, "first": [0, 1, 2, 3], "expected": 4.0, "got": 5.0, "largest": 7.0,
+        "worst": [0, 1, 2, 4],
     }  # fmt: skip
     assert (bad["evidence"], bad["tried"], bad["code"]) == (wrong.evidence, 7, "f(x)")
     assert bad["sample"] == wrong.sample

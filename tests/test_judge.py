@@ -289,25 +289,49 @@ def test_pads_of_the_size_at_conversion_are_named_so_and_only_where_there_was_on
 
 
 def test_the_sample_holds_sixteen_by_sixteen_numbers_around_the_first_difference() -> None:
-    case = conv((40, 50), (3, 3), filters=2)
+    case = conv((40, 50), (3, 3), filters=5)
     output = output_of(case)
-    output[0, 1, 30, 45:] += 5
-    sample = verdict_of(case, output).sample
+    output[0, 3, 30, 45:] += 5
+    output[0, 3, 31, 2] -= 7
+    found = verdict_of(case, output)
+    sample = found.sample
     assert sample is not None
-    assert (sample["lead"], sample["start"]) == ([0, 1], [22, 34])
+    assert sample["start"] == [0, 2, 22, 34]
     got, expected = np.array(sample["got"]), np.array(sample["expected"])
-    assert got.shape == expected.shape == (16, 16)
-    assert np.argwhere(got != expected).tolist() == [[8, column] for column in range(11, 16)]
-    assert all(isinstance(value, int) for row in sample["got"] for value in row)
+    assert got.shape == expected.shape == (1, 2, 16, 16)
+    assert np.argwhere(got != expected).tolist() == [[0, 1, 8, column] for column in range(11, 16)]
+    assert got.dtype.kind == expected.dtype.kind == "i"
+    assert found.difference is not None
+    assert found.difference.worst == (0, 3, 31, 2)
 
 
-@pytest.mark.parametrize("size", [(40,), (3, 4, 20)], ids=["1d", "3d"])
-def test_the_sample_of_other_ranks_is_of_the_last_one_or_two_axes(size: tuple[int, ...]) -> None:
-    case = conv(size, (3,) * len(size), filters=2)
+@pytest.mark.parametrize(
+    ("size", "start", "shape"),
+    [
+        ((40,), [0, 2, 24], (1, 8, 16)),
+        ((3, 4, 20), [0, 2, 2, 0, 4], (1, 8, 1, 4, 16)),
+        ((2, 2), [0, 2, 0, 0], (1, 8, 2, 2)),
+    ],
+    ids=["1d", "3d", "small"],
+)
+def test_the_sample_is_of_the_last_two_axes_and_as_many_channels_as_are_few_numbers(
+    size: tuple[int, ...], start: list[int], shape: tuple[int, ...]
+) -> None:
+    case = conv(size, (3,) * len(size), filters=10)
     output = output_of(case)
-    output[(0, 1, *[-1] * len(size))] += 5
+    output[(0, 8, *[-1] * len(size))] += 5
     sample = verdict_of(case, output).sample
     assert sample is not None
-    assert sample["lead"] == [0, 1, 2][: 2 + len(size) - min(len(size), 2)]
-    assert np.array(sample["got"]).shape == ((16,) if len(size) == 1 else (4, 16))
+    assert sample["start"] == start
+    assert np.array(sample["got"]).shape == np.array(sample["expected"]).shape == shape
     assert np.sum(np.array(sample["got"]) != np.array(sample["expected"])) == 1
+
+
+def test_what_is_not_finite_is_the_worst() -> None:
+    case = conv((6,), (3,))
+    output = output_of(case)
+    output[0, 0, 1] += 1000
+    output[0, 0, 3] = np.nan
+    found = verdict_of(case, output).difference
+    assert found is not None
+    assert (found.first, found.worst) == ((0, 0, 1), (0, 0, 3))

@@ -85,6 +85,27 @@ def test_every_key_and_value_has_its_place(tmp_path: Path) -> None:
     assert document.place(("d", 1, "yy")) == "f.yaml:4:9"
 
 
+def test_a_collection_has_its_lines_as_they_are_written(tmp_path: Path) -> None:
+    text = """\
+cases:
+  - name: a   # why
+    matrix:
+      kernel: [1,
+        2]
+
+  # of the next one
+  - {name: b, kernel: 3}
+  - name: c
+defaults: {op: conv}  # a remark
+"""
+    document = read(tmp_path, text)
+    assert document.lines(("cases", 0)) == "- name: a   # why\n  matrix:\n    kernel: [1,\n      2]"
+    assert document.lines(("cases", 1)) == "- {name: b, kernel: 3}"
+    assert document.lines(("cases", 2)) == "- name: c"
+    assert document.lines(("defaults",)) == "defaults: {op: conv}  # a remark"
+    assert document.lines(("nothing",)) == ""
+
+
 def test_the_place_of_a_missing_part_is_that_of_what_encloses_it(tmp_path: Path) -> None:
     document = read(tmp_path, "a:\n  b: {c: 1}\n")
     assert document.place(("a", "b", "missing", 3)) == "f.yaml:2:6"

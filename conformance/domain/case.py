@@ -97,6 +97,7 @@ class Case:
     convolution are ``filters x channels/groups x kernel``, of a transposed one
     ``channels x filters/groups x kernel``; the bias is ``filters``. Pools and pads have as many filters
     as channels and no weights; a pad has a kernel and a stride of 1, and ``value`` where its mode is constant.
+    ``where`` is the entry's place, and ``written`` its lines of YAML.
     """
 
     id: str
@@ -128,6 +129,7 @@ class Case:
     note: str = field(default="", compare=False)
     since: str = field(default="1.0", compare=False)
     where: str = field(default="", compare=False)
+    written: str = field(default="", compare=False)
 
     @property
     def rank(self) -> int:

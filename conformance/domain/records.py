@@ -80,7 +80,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Difference:
-    """Where and by how much an output differs from the reference; indices are ``N O spatial…``."""
+    """Where and by how much an output differs from the reference; indices are ``N O spatial…``.
+
+    ``worst`` is where the difference is ``largest``, or not finite.
+    """
 
     wrong: int
     total: int
@@ -88,6 +91,7 @@ class Difference:
     expected: float
     got: float
     largest: float
+    worst: Tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from conformance.journal import Run
-from conformance.render import html, junit, markdown, summary_json
-from conformance.render.digest import digest
-
-REPORT = "report.html"
+if TYPE_CHECKING:
+    from conformance.journal import Run
 
 
 def write(run: Run, folder: Path) -> Path:
-    """Write report.html, summary.json, summary.md and junit.xml into a folder, and return the report's path.
+    """Write report.html with its pages, summary.json, summary.md and junit.xml into a folder; the report's path.
 
     Everything is rendered before anything is written, and each file is moved into place as a whole:
     who reads one while it is replaced sees the old one or the new one. Raises ``OSError``.
     """
+    from conformance.render import html, junit, markdown, summary_json
+    from conformance.render.digest import digest
+
     found = digest(run)
     files = {
-        REPORT: html.render(run, found),
+        **html.render(run, found),
         "summary.json": summary_json.render(run, found),
         "summary.md": markdown.render(run, found),
         "junit.xml": junit.render(run, found),
     }
     for name, text in files.items():
         _place(folder / name, text)
-    return folder / REPORT
+    for page in folder.glob("report-[0-9]*.html"):
+        if page.name not in files:  # of a longer report that was here before
+            page.unlink()
+    return folder / html.NAME
 
 
 def _place(path: Path, text: str) -> None:

@@ -96,7 +96,8 @@ class Job:
 class Cause:
     """A named cause, or the words of a refusal, with the jobs that it touches.
 
-    ``controls`` of the ``jobs`` belong to negative controls; ``touches`` counts them per ``runner/variant``.
+    ``controls`` of the ``jobs`` belong to negative controls; ``touches`` counts them per ``runner/variant``;
+    ``example`` is the most important of them.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Cause:
     jobs: int
     controls: int
     touches: tuple[tuple[str, int], ...]
+    example: Job
 
     @property
     def count(self) -> str:
@@ -315,7 +317,7 @@ def _cause(name: str, meaning: str, jobs: Sequence[Job]) -> Cause:
     touches = Counter(job.where for job in jobs)
     controls = {job.where for job in jobs if job.control}
     ordered = sorted(touches.items(), key=lambda touch: (touch[0] in controls, -touch[1], touch[0]))
-    return Cause(name, meaning, len(jobs), sum(touches[where] for where in controls), tuple(ordered))
+    return Cause(name, meaning, len(jobs), sum(touches[where] for where in controls), tuple(ordered), jobs[0])
 
 
 def _refusals(jobs: Iterable[Job]) -> tuple[Cause, ...]:

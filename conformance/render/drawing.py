@@ -1,8 +1,8 @@
-"""Padding drawings: one axis' input row with its pads, and the windows under it, from integers to SVG.
+"""Padding drawings: one axis' row with its pads, and the windows under it, from integers to SVG.
 
-``report.js`` draws the same from the same integers, byte for byte, so that a report with thousands
-of jobs carries no drawings; ``tests/render/test_browser.py`` holds the two against each other. All
-that goes into the SVG is integers and the fixed words below.
+Of a convolution or a pool the row is the input, and a window is what an output reads. Of a transposed
+convolution the row is the output, with what is cropped on either side, and a window is what an input
+element adds to. All that goes into the SVG is integers and the fixed words below.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from conformance.domain.geometry import Axis, TransposedAxis, outside, rounding_by
 
 CELL = 16
 """Width and height of an element."""
@@ -39,13 +41,19 @@ ALIKE = {"effective": "asked for and done", "declared": "asked for and declared 
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows over one axis: its pads, and where each window's taps are (input indices)."""
+    """The windows over one axis' row of ``size`` elements: its pads, and where each window's first tap is.
 
+    The pads hold a value, or the elements that a ``mode`` of ``geometry.MODES`` repeats there.
+    """
+
+    size: int
     begin: int
     end: int
     kernel: int
     dilation: int
     starts: Sequence[int]
+    crops: bool = False
+    mode: str = "constant"
 
     @property
     def extent(self) -> int:
@@ -54,20 +62,38 @@ class Windows:
 
     @property
     def read(self) -> int:
-        """Input index behind the last tap of the last window."""
+        """Index behind the last tap of the last window."""
         return self.starts[-1] + self.extent if self.starts else 0
 
     def taps(self, window: int) -> range:
-        """Input indices of a window's taps, those in the pads included."""
+        """Indices of a window's taps, those in the pads included."""
         start = self.starts[window]
         return range(start, start + self.extent, self.dilation)
+
+    def element(self, place: int) -> int:
+        """The element that is met there, -1 for none."""
+        if 0 <= place < self.size:
+            return place
+        return -1 if self.crops or self.mode == "constant" else outside(self.mode, place, self.size)
+
+    def meets(self, window: int) -> list[int]:
+        """The elements that a window's taps meet."""
+        return list(map(self.element, self.taps(window)))
+
+    def describe(self, title: str) -> str:
+        """The geometry in words."""
+        if self.crops:
+            cropped = f"{max(self.begin, 0)} and {max(self.end, 0)} cropped"
+            added = f", {max(-self.begin, 0)} and {max(-self.end, 0)} added" if min(self.begin, self.end) < 0 else ""
+            return f"{title}: {cropped}{added}, {self.size} output{'' if self.size == 1 else 's'}"
+        count, mode = len(self.starts), "" if self.mode == "constant" else f" by {self.mode}"
+        return f"{title}: pads {self.begin} and {self.end}{mode}, {count} window{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True)
 class Geometry:
     """What is drawn of one axis: what the case asks for, and what was done (None where they are the same)."""
 
-    size: int
     asked: Windows
     other: Windows | None
 
@@ -78,93 +104,75 @@ class Geometry:
             return None
         one, two = len(self.asked.starts), len(self.other.starts)
         for window in range(min(one, two)):
-            if self._reads(self.asked, window) != self._reads(self.other, window):
+            if self.asked.meets(window) != self.other.meets(window):
                 return window
         return min(one, two) if one != two else None
 
-    def _reads(self, windows: Windows, window: int) -> list[int]:
-        return [place if 0 <= place < self.size else -1 for place in windows.taps(window)]
+
+def windows(axis: Axis | TransposedAxis) -> Windows:
+    """The windows of one axis of an operator."""
+    crops = isinstance(axis, TransposedAxis)
+    size = max(axis.output, 0) if crops else axis.size
+    mode = "constant" if isinstance(axis, TransposedAxis) else axis.mode
+    return Windows(size, axis.begin, axis.end, axis.kernel, axis.dilation, axis.starts, crops, mode)
 
 
-def plain(size: int, kernel: int, stride: int, dilation: int, pads: Sequence[int]) -> Windows:
-    """The windows of an ordinary convolution along one axis."""
-    begin, end = pads
-    count = max((size + begin + end - (kernel - 1) * dilation - 1) // stride + 1, 0)
-    return Windows(begin, end, kernel, dilation, range(-begin, -begin + count * stride, stride))
-
-
-def phased(count: int, kernel: int, stride: int, dilation: int, pads: Sequence[int]) -> Windows:
+def phased(axis: Axis, count: int) -> Windows:
     """The windows of a convolution that strides within each phase of its dilation (space-to-batch)."""
-    begin, end = pads
-    starts = [o % dilation + dilation * stride * (o // dilation) - begin for o in range(count)]
-    return Windows(begin, end, kernel, dilation, starts)
+    starts = [o % axis.dilation + axis.dilation * axis.stride * (o // axis.dilation) - axis.begin for o in range(count)]
+    return Windows(axis.size, axis.begin, axis.end, axis.kernel, axis.dilation, starts)
 
 
-def found(case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, list[list[int]]]:
-    """What a job did along each axis, and whether that is known (``effective``) or only ``declared``.
+def geometries(case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, list[Geometry]]:
+    """What there is to draw of each axis, and whether what was done is known (``effective``) or only ``declared``.
 
-    Each axis is ``[begin, end, kernel, stride, dilation, phased]``, ``phased`` the number of windows
-    where the stride is taken within each phase of the dilation and 0 otherwise. There are none where
-    the windows are not as many as fit into the padding, or go over the output.
+    Canonical pads hold as many windows as were found, however their number was rounded.
     """
     known = result.get("effective") is not None
-    word, pads = ("effective", result["effective"]) if known else ("declared", result["declared"])
-    changed = (result.get("geometry") or by_causes(case, result["causes"])) if known else {}
-    if case["op"] == "conv_transpose" or case.get("ceil_mode") or "rounding" in changed:
-        return word, []
+    word = "effective" if known else "declared"
+    changed = (result.get("geometry") or {}) if known else {}
     kernel = case["kernel"][::-1] if changed.get("swap") else case["kernel"]
     stride, dilation = (changed.get(name, case[name]) for name in ("stride", "dilation"))
-    counts = [0] * len(pads)
-    if changed.get("phased"):
-        shape = (result.get("sample") or {}).get("got_shape", ())
-        counts = list(shape[2:]) if len(shape) == len(pads) + 2 else list(case["output"])
-    rows = zip(pads, kernel, stride, dilation, counts, strict=True)
-    return word, [[b, e, k, s, d, n] for (b, e), k, s, d, n in rows]
+    rounding = rounding_by(case.get("spec", ""), case["padding"], case.get("ceil_mode", False))
+    shape = (result.get("sample") or {}).get("got_shape", ())
+    counts = shape[2:] if len(shape) == case["rank"] + 2 else case["output"]
 
+    mode = case.get("mode", "constant")
 
-def by_causes(case: Mapping[str, Any], causes: Sequence[str]) -> dict[str, Any]:
-    """What causes say of a geometry, as ``geometry`` has it, for a journal from before that field."""
-    rank, stride, dilation = len(case["kernel"]), case["stride"], case["dilation"]
-    told: dict[str, dict[str, Any]] = {
-        "axes-swapped": {"swap": True},
-        "stride-first-axis": {"stride": stride[:1] * rank},
-        "dilation-ignored": {"dilation": [1] * rank},
-        "dilation-first-axis": {"dilation": dilation[:1] * rank},
-        "dilation-with-stride": {"phased": True},
-        "ceil-mode": {"rounding": ""},
-        "last-window": {"rounding": ""},
-    }
-    return {name: value for cause in causes for name, value in told.get(cause, {}).items()}
+    def over(
+        size: int, k: int, s: int, d: int, pads: Sequence[int], rounding: str, mode: str, count: int = 0
+    ) -> Windows:
+        begin, end = pads
+        if case["op"] == "conv_transpose":
+            return windows(TransposedAxis(size, k, s, d, begin, end))
+        axis = Axis(size, k, s, d, begin, end, rounding, mode=mode)
+        return phased(axis, count) if count else windows(axis)
 
-
-def geometries(case: Mapping[str, Any], axes: Sequence[Sequence[int]]) -> list[Geometry]:
-    """What there is to draw of each axis, from a case and the axes that ``found`` gives."""
-    drawn: list[Geometry] = []
-    if not axes:
-        return drawn
-    rows = zip(case["input"], case["kernel"], case["stride"], case["dilation"], case["pads"], axes, strict=True)
-    for size, kernel, stride, dilation, pads, (begin, end, k, s, d, count) in rows:
-        asked = plain(size, kernel, stride, dilation, pads)
-        other = phased(count, k, s, d, (begin, end)) if count else plain(size, k, s, d, (begin, end))
-        geometry = Geometry(size, asked, other)
-        drawn.append(geometry if geometry.first_difference is not None else Geometry(size, asked, None))
-    return drawn
+    drawn = []
+    asked_for = case["input"], case["kernel"], case["stride"], case["dilation"], case["pads"]
+    done = case["input"], kernel, stride, dilation, result[word]
+    for axis, (one, two) in enumerate(zip(zip(*asked_for, strict=True), zip(*done, strict=True), strict=True)):
+        asked = over(*one, rounding, mode)
+        rounded, phases = "floor" if known else rounding, counts[axis] if changed.get("phased") else 0
+        other = over(*two, rounded, changed.get("mode", mode), phases)
+        alike = Geometry(asked, other).first_difference is None and asked.size == other.size
+        drawn.append(Geometry(asked, None if alike else other))
+    return word, drawn
 
 
 def svg(geometry: Geometry, word: str) -> str:
     """The drawing of one axis: asked for above, ``word`` (effective, declared) below, the first difference marked."""
-    asked, other, size = geometry.asked, geometry.other, geometry.size
+    asked, other = geometry.asked, geometry.other
     both = [asked] if other is None else [asked, other]
-    low = min(min((-windows.begin, *windows.starts[:1])) for windows in both)
-    high = max(max(size + windows.end, windows.read) for windows in both)
-    view = View(low, high)
+    view = View(min(min(-it.begin, 0) for it in both), max(max(it.size + max(it.end, 0), it.read) for it in both))
     first = geometry.first_difference
+    titles = [ALIKE.get(word, word)] if other is None else ["asked for", word]
     parts: list[str] = []
     y = 0
-    for windows, title in zip(both, ("asked for" if other else ALIKE[word], word), strict=False):
-        block, y = _block(windows, size, view, title, first, y)
+    for it, title in zip(both, titles, strict=True):
+        block, y = _block(it, view, title, first, y)
         parts += block
-    label = "; ".join(_sentence(windows, name) for windows, name in zip(both, ("asked for", word), strict=False))
+    label = "; ".join(it.describe(title) for it, title in zip(both, titles, strict=True))
     if first is not None:
         label += f"; window {first} is the first that differs"
     width = view.width
@@ -177,7 +185,7 @@ def svg(geometry: Geometry, word: str) -> str:
 
 @dataclass(frozen=True)
 class View:
-    """Which input indices are drawn, and where: all of them, or both ends."""
+    """Which indices are drawn, and where: all of them, or both ends."""
 
     low: int
     high: int
@@ -188,14 +196,10 @@ class View:
         return self.high - self.low > WIDEST
 
     @property
-    def cells(self) -> int:
-        """Width in cells."""
-        return 2 * SIDE + GAP if self.cropped else self.high - self.low
-
-    @property
     def width(self) -> int:
         """Width of the drawing, at least that of its titles."""
-        return max(LEFT + self.cells * CELL + RIGHT, NARROWEST)
+        cells = 2 * SIDE + GAP if self.cropped else self.high - self.low
+        return max(LEFT + cells * CELL + RIGHT, NARROWEST)
 
     def x(self, place: int) -> int | None:
         """Where an index is drawn; None where it is left out."""
@@ -210,52 +214,53 @@ class View:
         x = self.x(place)
         return LEFT + CELL * SIDE + CELL * GAP // 2 - CELL // 2 if x is None else x
 
-    def places(self, begin: int, end: int) -> Iterator[int]:
-        """The drawn indices of a range."""
-        if not self.cropped:
-            yield from range(begin, end)
-        else:
-            yield from range(begin, min(end, self.low + SIDE))
-            yield from range(max(begin, self.high - SIDE), end)
+    def runs(self, begin: int, end: int) -> Iterator[range]:
+        """The drawn indices of a range, in one or two pieces."""
+        pieces = [range(begin, end)]
+        if self.cropped:
+            pieces = [range(begin, min(end, self.low + SIDE)), range(max(begin, self.high - SIDE), end)]
+        yield from filter(None, pieces)
 
 
-def _sentence(windows: Windows, title: str) -> str:
-    count = len(windows.starts)
-    return f"{title}: pads {windows.begin} and {windows.end}, {count} window{'' if count == 1 else 's'}"
-
-
-def _block(windows: Windows, size: int, view: View, title: str, first: int | None, top: int) -> tuple[list[str], int]:
+def _block(it: Windows, view: View, title: str, first: int | None, top: int) -> tuple[list[str], int]:
     """A title, the padded row and the windows of one geometry; and where the next one begins."""
-    middle = top + 14 + CELL // 2 + 7
-    parts = [
-        f'<text class="t" x="0" y="{top + 13}">{_sentence(windows, title)}</text>',
-        f'<text x="0" y="{middle}">input</text>',
-    ]
     y = top + 18
-    pads = [*view.places(-windows.begin, 0), *view.places(size, size + windows.end)]
-    for name, places in (
-        ("i", list(view.places(0, size))),
-        ("p", [place for place in pads if place < windows.read]),
-        ("u", [place for place in pads if place >= windows.read]),
+    parts = [
+        f'<text class="t" x="0" y="{top + 13}">{it.describe(title)}</text>',
+        f'<text x="0" y="{y + 11}">{"output" if it.crops else "input"}</text>',
+    ]
+    read = it.size + it.end if it.crops else max(min(it.read, it.size + it.end), it.size)
+    for name, spans in (
+        ("i", [(0, it.size)]),
+        ("p", [(-it.begin, 0), (it.size, read)]),
+        ("u", [(read, it.size + it.end)]),
     ):
-        if places:
-            squares = "".join(f"M{view.x(place)} {y}h{CELL}v{CELL}h-{CELL}z" for place in places)
-            parts.append(f'<path class="{name}" d="{squares}"/>')
-    numbered = [place for place in view.places(0, size) if place < 1000]
-    digits = "".join(f'<tspan x="{view.near(place) + CELL // 2}">{place}</tspan>' for place in numbered)
-    parts.append(f'<text class="n" y="{y + 11}">{digits}</text>')
+        if cells := "".join(_cells(view, run, y) for begin, end in spans for run in view.runs(begin, end)):
+            parts.append(f'<path class="{name}" d="{cells}"/>')
+    row = view.runs(min(-it.begin, 0), it.size + max(it.end, 0))
+    places = [place for run in row for place in run if it.element(place) >= 0]
+    if places:
+        middles = " ".join(str(view.near(place) + CELL // 2) for place in places)
+        digits = "".join(str(it.element(place) % 10) for place in places)
+        parts.append(f'<text class="n" x="{middles}" y="{y + 11}">{digits}</text>')
     if view.cropped:
         parts.append(f'<text class="g" x="{LEFT + CELL * SIDE + CELL * GAP // 2}" y="{y + 12}">…</text>')
     y += CELL + 4
     last = -1
-    for window in shown(len(windows.starts), first):
+    for window in shown(len(it.starts), first):
         if window > last + 1:
             parts.append(f'<text x="{LEFT}" y="{y + 8}">⋮</text>')
             y += 14
-        parts += _window(windows, size, view, window, window == first, y)
+        parts += _window(it, view, window, window == first, y)
         y += CELL + 2
         last = window
     return parts, y + 6
+
+
+def _cells(view: View, run: range, y: int) -> str:
+    """The outline of neighbouring elements, and the lines between them."""
+    between = f"m{CELL} -{CELL}v{CELL}" * (len(run) - 1)
+    return f"M{view.x(run[0])} {y}h{CELL * len(run)}v{CELL}h-{CELL * len(run)}v-{CELL}m0 {CELL}{between}"
 
 
 def shown(count: int, first: int | None) -> list[int]:
@@ -266,25 +271,21 @@ def shown(count: int, first: int | None) -> list[int]:
     return sorted({window for window in (0, 1, 2, *around, count - 2, count - 1) if 0 <= window < count})
 
 
-def _window(windows: Windows, size: int, view: View, window: int, differs: bool, y: int) -> list[str]:
+def _window(it: Windows, view: View, window: int, differs: bool, y: int) -> list[str]:
     """One window: its number and first index, a line along its extent, a square for each tap."""
-    taps = windows.taps(window)
-    start = taps[0]
+    taps = it.taps(window)
     parts = []
     if differs:
         width = view.width
         parts.append(f'<rect class="f" x="0" y="{y - 1}" width="{width}" height="{CELL + 2}"/>')
         parts.append(f'<text class="f" x="{width - RIGHT + 6}" y="{y + 12}">first to differ</text>')
-    sign = f"−{-start}" if start < 0 else f"{start}"
-    parts.append(f'<text x="0" y="{y + 12}">{window} from {sign}</text>')
-    left, right = view.near(start), view.near(taps[-1]) + CELL
+    start = f"−{-taps[0]}" if taps[0] < 0 else f"{taps[0]}"
+    parts.append(f'<text x="0" y="{y + 12}">{window} {"to" if it.crops else "from"} {start}</text>')
+    left, right = view.near(taps[0]), view.near(taps[-1]) + CELL
     parts.append(f'<path class="s" d="M{left} {y + CELL // 2}H{right}"/>')
-    for name, places in (
-        ("w", [place for place in taps if 0 <= place < size]),
-        ("o", [place for place in taps if not 0 <= place < size]),
-    ):
-        drawn = [x for place in places if (x := view.x(place)) is not None]
-        squares = "".join(f"M{x + 2} {y + 2}h{CELL - 4}v{CELL - 4}h-{CELL - 4}z" for x in drawn)
-        if squares:
+    for name, inside in (("w", True), ("o", False)):
+        drawn = [x for place in taps if (0 <= place < it.size) == inside and (x := view.x(place)) is not None]
+        if drawn:
+            squares = "".join(f"M{x + 2} {y + 2}h{CELL - 4}v{CELL - 4}h-{CELL - 4}z" for x in drawn)
             parts.append(f'<path class="{name}" d="{squares}"/>')
     return parts

@@ -1,535 +1,508 @@
 "use strict";
-// Fills the page from the data in it: the filter, the matrix, the list of jobs, and one job at a time.
-// Text from cases and runners only ever becomes text nodes.
+// Opens one job at a time and draws its heatmaps; in the report itself, also fills the filter, the matrix and the list.
+// Text from cases and runners only ever becomes text nodes and attributes.
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
   const $ = (id) => document.getElementById(id);
-  const HOLDING = ["ok", "known", "new"];
-  const FAILING = ["mismatch", "crash", "timeout", "error", "unsupported", "not_run"];
-  const ROWS = 60; // table rows that are added at a time
-  const LIST = 60; // list entries that are added at a time
+  const data = JSON.parse($("data").textContent); // null on the pages beside the report
+  const root = document.documentElement;
 
-  // ---------------------------------------------------------------- records
-
-  const record = (fields, row, from) => Object.fromEntries(fields.map((name, i) => [name, data.values[row[from + i] || 0]]));
-  const columns = data.columns.map(([runner, variant, control], index) => ({ index, runner, variant, control }));
-  const cases = data.cases.map((row, index) => {
-    const cut = row[0].lastIndexOf("/");
-    const case_ = record(data.case_fields, row, 1);
-    return Object.assign(case_, { index, id: row[0], file: row[0].slice(0, cut), name: row[0].slice(cut + 1), cells: new Array(columns.length) });
-  });
-  const jobs = data.jobs.map((row) => {
-    const job = record(data.job_fields, row, 2);
-    return Object.assign(job, { case: cases[row[0]], column: columns[row[1]], causes: job.causes || [] });
-  });
-  const notable = jobs.length;
-  data.rows.forEach((row, index) => {
-    for (let column = 0; column < row.length; column++) {
-      if (row[column] === "m") jobs.push({ case: cases[index], column: columns[column], verdict: "match", gate: "ok", causes: [] });
-    }
-  });
-  const named = new Map();
-  jobs.forEach((job, order) => {
-    job.order = order;
-    job.where = `${job.column.runner}/${job.column.variant}`;
-    job.name = `${job.case.id}|${job.column.runner}|${job.column.variant}`;
-    job.case.cells[job.column.index] = job;
-    named.set(job.name, job);
-  });
-
-  const holds = (job) => HOLDING.includes(job.gate);
-  const sentence = (job) => job.line || [job.evidence, job.differs].filter(Boolean).join("; ") || (job.verdict === "match" ? "equals the reference" : job.causes.join(", "));
-  const by = (sizes) => (sizes || []).join("x");
-  const padding = (case_) => (typeof case_.padding === "string" ? case_.padding : case_.padding.map(([b, e]) => `${b}.${e}`).join("x"));
-  const href = (job) => "#job=" + job.name.split("|").map(encodeURIComponent).join("|").replaceAll("%2F", "/");
-
-  function configuration(c) {
-    const parts = [`${c.op} ${by(c.input)}`, `k ${by(c.kernel)}`, `s ${by(c.stride)}`, `d ${by(c.dilation)}`, `padding ${padding(c)}`, `${c.channels}→${c.filters}`];
-    if (c.output_padding) parts.push(`output padding ${by(c.output_padding)}`);
-    if (c.output_shape) parts.push(`output ${by(c.output_shape)}`);
-    if (c.ceil_mode) parts.push("ceil");
-    if (c.count_include_pad) parts.push("padding counted");
-    if (c.spec) parts.push("by " + c.spec);
-    if (c.groups > 1) parts.push(`groups ${c.groups}`);
-    if (c.bias) parts.push("bias");
-    if (c.batch > 1) parts.push(`batch ${c.batch}`);
-    if (c.dtype !== "float32") parts.push(c.dtype);
-    return parts.join(" · ");
-  }
-
-  // ---------------------------------------------------------------- elements
-
-  function el(tag, attributes, ...children) {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes || {})) {
-      if (value === true) element.setAttribute(name, "");
-      else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  function fill(element, attributes, children) {
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value === true ? "" : value);
     }
     element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
     return element;
   }
+  const el = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
+  const shape = (tag, attributes, ...children) => fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+  const range = (count) => Array.from({ length: count }, (_, index) => index);
+  const many = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
-  const badge = (verdict) => el("span", { class: `badge ${verdict}` }, `${data.verdicts[verdict][0]} ${verdict}`);
-  const gateWord = (job) => el("span", { class: holds(job) ? "gate-word" : "gate-word breaks" }, job.gate);
+  // ---------------------------------------------------------------- heatmaps, from the tables of numbers
 
-  // ---------------------------------------------------------------- filter
+  const numbers = (table) => [...table.rows].slice(1).map((row) => [...row.cells].slice(1).map((cell) => Number(cell.textContent)));
 
-  const glob = (text, whole) => {
-    const source = text.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*");
-    return new RegExp(whole ? `^(?:${source})$` : source, "is");
-  };
-  const sizes = (values) => (values && values.every((value) => value === values[0]) ? [by(values), String(values[0])] : [by(values)]);
-  const FIELDS = {
-    runner: (job) => [job.column.runner, job.where],
-    variant: (job) => [job.column.variant],
-    verdict: (job) => [job.verdict],
-    cause: (job) => job.causes,
-    gate: (job) => [job.gate],
-    case: (job) => [job.case.id, job.case.name],
-    file: (job) => [job.case.file],
-    op: (job) => [job.case.op],
-    dtype: (job) => [job.case.dtype],
-    tag: (job) => job.case.tags || [],
-    padding: (job) => [padding(job.case)],
-    i: (job) => sizes(job.case.input),
-    k: (job) => sizes(job.case.kernel),
-    s: (job) => sizes(job.case.stride),
-    d: (job) => sizes(job.case.dilation),
-  };
-  const haystack = (job) =>
-    (job.text ??= [job.case.id, job.where, job.verdict, job.gate, job.causes.join(" "), sentence(job), job.code, job.message, job.reason,
-      job.case.title, job.case.note, job.case.source, job.column.control].filter(Boolean).join("\n"));
-
-  function terms(query) {
-    return (query.match(/-?(?:\w+:)?(?:"[^"]*"|\S)+/g) || []).map((token) => {
-      const [, minus, field, rest] = /^(-?)(?:(\w+):)?(.*)$/s.exec(token);
-      const unquoted = rest.replaceAll('"', "");
-      if (field && Object.hasOwn(FIELDS, field)) {
-        const pattern = glob(unquoted, true);
-        return (job) => FIELDS[field](job).some((value) => pattern.test(value)) !== (minus === "-");
-      }
-      const pattern = glob(field ? `${field}:${unquoted}` : unquoted, false);
-      return (job) => pattern.test(haystack(job)) !== (minus === "-");
-    });
+  /** What was got less what was expected; NaN where that is no number, null where only one of them is there. */
+  function difference(expected, actual) {
+    const minus = (one, two) => (one === undefined || two === undefined ? null : one === two ? 0 : one - two);
+    return range(Math.max(expected.length, actual.length)).map((y) =>
+      range(Math.max(expected[y]?.length ?? 0, actual[y]?.length ?? 0)).map((x) => minus(actual[y]?.[x], expected[y]?.[x])));
   }
 
-  let visible = new Set(jobs);
-
-  function apply(query) {
-    const tests = terms(query);
-    visible = new Set(jobs.filter((job) => tests.every((test) => test(job))));
-    matrix(query);
-    list();
+  /** The place that differs most, what is no number above all; null where nothing differs. */
+  function worst(rows) {
+    let found = null;
+    let most = 0;
+    rows.forEach((row, y) => row.forEach((value, x) => {
+      const size = Number.isNaN(value) ? Infinity : Math.abs(value);
+      if (size > most) [found, most] = [[y, x], size];
+    }));
+    return found;
   }
 
-  // ---------------------------------------------------------------- matrix
-
-  const severity = (job) => (!holds(job) ? 0 : job.gate === "new" ? 10 : FAILING.includes(job.verdict) ? 20 : job.verdict === "hazard" ? 30 : 40) + Math.max(FAILING.indexOf(job.verdict), 0);
-  let pending = []; // rows of the matrix that are still to be added
-  let body = null;
-
-  function matrix(query) {
-    const worstOf = new Map(); // of each runner: those that fail come first, negative controls last
-    const wanted = new Set();
-    for (const job of visible) {
-      const { runner, control } = job.column;
-      wanted.add(job.column);
-      worstOf.set(runner, Math.min(worstOf.get(runner) ?? 999, severity(job) + (control ? 100 : 0)));
-    }
-    const used = columns.filter((column) => wanted.has(column)).sort((a, b) => worstOf.get(a.runner) - worstOf.get(b.runner));
-    const groups = new Map();
-    const seen = new Set();
-    for (const case_ of cases) {
-      const matching = case_.cells.filter((job) => job && visible.has(job));
-      if (!matching.length) continue;
-      seen.add(case_);
-      if (!groups.has(case_.file)) groups.set(case_.file, { file: case_.file, rows: [], worst: 99, broken: 0 });
-      const group = groups.get(case_.file);
-      const worst = Math.min(...matching.map(severity));
-      group.rows.push({ case_, worst });
-      group.worst = Math.min(group.worst, worst);
-      group.broken += matching.filter((job) => !holds(job)).length;
-    }
-    const ordered = [...groups.values()].sort((a, b) => a.worst - b.worst);
-    pending = ordered.flatMap((group) => [group, ...group.rows.sort((a, b) => a.worst - b.worst)]);
-    $("count").textContent = query.trim()
-      ? `${visible.size.toLocaleString("en")} of ${jobs.length.toLocaleString("en")} jobs, ${seen.size.toLocaleString("en")} of ${cases.length.toLocaleString("en")} cases`
-      : `${jobs.length.toLocaleString("en")} jobs, ${cases.length.toLocaleString("en")} cases`;
-    const runners = [];
-    for (const column of used) {
-      const last = runners.at(-1);
-      if (last && last.runner === column.runner) last.count++;
-      else runners.push({ runner: column.runner, control: column.control, count: 1 });
-    }
-    body = el("tbody", {});
-    const table = el("table", { class: "matrix" },
-      el("thead", {},
-        el("tr", {}, el("th", { scope: "col", rowspan: 2, class: "corner" }, "case"),
-          ...runners.map((it) => el("th", { scope: "colgroup", colspan: it.count, title: it.control || null }, it.runner, it.control ? el("span", { class: "control" }, "negative control") : ""))),
-        el("tr", {}, ...used.map((column) => el("th", { scope: "col", class: "variant" }, ...column.variant.split(/(?<=[-_])/).flatMap((part) => [part, el("wbr")]))))),
-      body);
-    $("frame").replaceChildren(used.length ? table : el("p", { class: "hint" }, "No job matches this filter."));
-    $("frame").scrollTop = 0;
-    body.columns = used;
-    grow();
-    const first = body.querySelector("a");
-    if (first) first.tabIndex = 0;
+  function picture(title, rows, side, scale, marks) {
+    const [width, height] = [Math.max(0, ...rows.map((row) => row.length)) * side, rows.length * side];
+    const cells = rows.flatMap((row, y) => row.map((value, x) => shape("rect", {
+      x: x * side, y: y * side, width: side, height: side,
+      class: !Number.isFinite(value) ? "none" : value < 0 ? "minus" : "plus",
+      "fill-opacity": Number.isFinite(value) ? Math.abs(value) / scale : false,
+    })));
+    const outlines = marks.filter(([, [y, x]]) => rows[y]?.[x] !== undefined).map(([name, [y, x]]) => shape("rect", { x: x * side + 1, y: y * side + 1, width: side - 2, height: side - 2, class: name }));
+    const drawn = shape("svg", { role: "img", "aria-label": `heatmap: ${title}`, viewBox: `-1 -1 ${width + 2} ${height + 2}`, width: width + 2, height: height + 2 }, ...cells, ...outlines);
+    return el("figure", {}, el("figcaption", {}, title), drawn);
   }
 
-  function grow() {
-    const used = body.columns;
-    const fragment = document.createDocumentFragment();
-    for (const item of pending.splice(0, ROWS)) {
-      if (item.rows) {
-        const broken = item.broken ? `, ${item.broken.toLocaleString("en")} breaking the gate` : "";
-        fragment.append(el("tr", { class: "file" }, el("th", { scope: "rowgroup", colspan: used.length + 1 },
-          el("span", {}, item.file, el("span", { class: "dim" }, ` ${item.rows.length} case${item.rows.length === 1 ? "" : "s"}${broken}`)))));
-      } else {
-        fragment.append(el("tr", {}, el("th", { scope: "row", title: configuration(item.case_) }, item.case_.name, el("span", { class: "dim" }, ` ${brief(item.case_)}`)),
-          ...used.map((column) => cell(item.case_.cells[column.index]))));
-      }
-    }
-    body.append(fragment);
+  /** The table of the differences, with the rows' and columns' numbers of the other two. */
+  function tabled(differs, wanted, got) {
+    const head = [wanted, got].map((table) => table.rows[0]).sort((a, b) => b.cells.length - a.cells.length)[0];
+    const most = worst(differs);
+    const cell = (value, here) => el("td", { class: here ? "f" : value ? "d" : null }, value === null ? "" : format(value));
+    return el("table", {}, el("caption", {}, "difference"), el("tbody", {}, head.cloneNode(true), ...differs.map((row, y) =>
+      el("tr", {}, (wanted.rows[y + 1] ?? got.rows[y + 1]).cells[0].cloneNode(true), ...row.map((value, x) => cell(value, y === most?.[0] && x === most[1]))))));
   }
 
-  const brief = (c) => `i${by(c.input)} k${by(c.kernel)} s${by(c.stride)} d${by(c.dilation)} ${padding(c)}`;
-
-  function cell(job) {
-    if (!job) return el("td", { class: "none" });
-    const [glyph, word] = data.verdicts[job.verdict];
-    const kind = holds(job) ? "" : " breaks";
-    const faded = visible.has(job) ? "" : " faded";
-    return el("td", {}, el("a", { class: `cell ${job.verdict}${kind}${faded}`, href: href(job), tabindex: -1, title: `${job.where}: ${job.verdict}, ${job.gate}. ${sentence(job)}` },
-      `${glyph} ${job.gate === "fixed" ? "fixed" : word}`));
-  }
-
-  $("frame").addEventListener("scroll", () => {
-    const frame = $("frame");
-    if (pending.length && frame.scrollTop + frame.clientHeight > frame.scrollHeight - 1500) grow();
-  });
-
-  // Arrow keys walk from cell to cell; only the one last visited is reached by Tab.
-  $("frame").addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
-    const at = event.target.closest("a.cell");
-    if (!step || !at) return;
-    event.preventDefault();
-    let row = at.closest("tr");
-    let index = at.parentElement.cellIndex;
-    for (;;) {
-      if (step[0]) row = step[0] > 0 ? row.nextElementSibling : row.previousElementSibling;
-      else index += step[1];
-      if (!row || index < 1 || index > body.columns.length) return;
-      const next = row.cells[index]?.querySelector("a");
-      if (!next) continue;
-      at.tabIndex = -1;
-      next.tabIndex = 0;
-      next.focus();
-      return;
-    }
-  });
-
-  // ---------------------------------------------------------------- list
-
-  let listed = [];
-  let shownJobs = 0;
-
-  function list() {
-    listed = jobs.filter((job) => job.order < notable && visible.has(job));
-    shownJobs = 0;
-    $("jobs-hint").textContent = listed.length ? `${listed.length.toLocaleString("en")} that fail, are hazards or differ from what is expected.` : "None here fails.";
-    $("list").replaceChildren();
-    more();
-  }
-
-  function more() {
-    const next = listed.slice(shownJobs, shownJobs + LIST);
-    shownJobs += next.length;
-    $("list").append(...next.map((job) => el("a", { class: "entry", href: href(job) },
-      badge(job.verdict), " ", gateWord(job), " ", el("b", {}, job.where), " ", el("span", { class: "id" }, job.case.id),
-      job.column.control ? el("span", { class: "control" }, "negative control") : "", el("span", { class: "line" }, sentence(job)))));
-    $("more").hidden = shownJobs >= listed.length;
-    $("more").textContent = `Show ${Math.min(LIST, listed.length - shownJobs)} of ${(listed.length - shownJobs).toLocaleString("en")} more`;
-  }
-
-  $("more").addEventListener("click", more);
-
-  // ---------------------------------------------------------------- drawing: conformance/render/drawing.py, line by line
-
-  const CELL = 16, LEFT = 88, RIGHT = 76, NARROWEST = 420, WIDEST = 44, SIDE = 20, GAP = 2, MOST = 8;
-
-  const ALIKE = { effective: "asked for and done", declared: "asked for and declared (what was done is not known)" };
-
-  const range = (begin, end) => Array.from({ length: Math.max(end - begin, 0) }, (_, i) => begin + i);
-
-  function windows(size, kernel, stride, dilation, begin, end, phased) {
-    const extent = (kernel - 1) * dilation + 1;
-    const count = phased || Math.max(Math.floor((size + begin + end - extent) / stride) + 1, 0);
-    const start = phased ? (o) => (o % dilation) + dilation * stride * Math.floor(o / dilation) - begin : (o) => o * stride - begin;
-    const taps = (window) => Array.from({ length: kernel }, (_, tap) => start(window) + tap * dilation);
-    const read = count ? start(count - 1) + extent : 0;
-    return { begin, end, extent, count, start, taps, read };
-  }
-
-  function firstDifference(size, asked, other) {
-    const reads = (it, window) => it.taps(window).map((place) => (place >= 0 && place < size ? place : -1)).join();
-    const shared = Math.min(asked.count, other.count);
-    for (let window = 0; window < shared; window++) if (reads(asked, window) !== reads(other, window)) return window;
-    return asked.count === other.count ? null : shared;
-  }
-
-  function view(low, high) {
-    const cropped = high - low > WIDEST;
-    const cells = cropped ? 2 * SIDE + GAP : high - low;
-    const x = (place) => {
-      if (!cropped || place < low + SIDE) return LEFT + CELL * (place - low);
-      return place >= high - SIDE ? LEFT + CELL * (SIDE + GAP + place - (high - SIDE)) : null;
+  /** Draws the heatmaps of a job above its tables, once, with a selector where several channels are kept. */
+  function heat(article) {
+    const region = article.querySelector(".numbers");
+    if (!region || article.querySelector(".heat")) return;
+    const channels = [...region.children];
+    const grids = channels.map((channel) => [...channel.querySelectorAll("table")].map(numbers));
+    const scale = Math.max(1e-300, ...grids.flatMap(([expected, actual]) => [expected, actual, difference(expected, actual)]).flat(2).filter(Number.isFinite).map(Math.abs));
+    channels.forEach((channel, index) => channel.append(tabled(difference(...grids[index]), ...channel.children)));
+    const heat = el("div", { class: "heat" });
+    const show = (index) => {
+      channels.forEach((channel, other) => (channel.hidden = other !== index));
+      const [expected, actual] = grids[index];
+      const differs = difference(expected, actual);
+      const side = Math.min(28, Math.floor(224 / Math.max(1, ...differs.map((row) => row.length)))); // up to 16 are kept
+      const most = worst(differs);
+      const [wanted, got] = channels[index].querySelectorAll("table");
+      const first = [wanted, got].map((table) => table.querySelector(".f")).find(Boolean);
+      const value = most && differs[most[0]][most[1]];
+      const marks = [most && ["worst", most], first && ["first", [first.parentElement.rowIndex - 1, first.cellIndex - 1]]].filter(Boolean);
+      heat.replaceChildren(
+        el("div", { class: "pictures" }, picture("expected", expected, side, scale, marks), picture("actual", actual, side, scale, marks), picture("difference", differs, side, scale, marks)),
+        el("p", { class: "hint" }, "One scale: ", el("span", { class: "swatch minus" }), ` −${format(scale)} to `, el("span", { class: "swatch plus" }), ` ${format(scale)}, `, el("span", { class: "swatch none" }), " no number. ",
+          ...(most ? [el("span", { class: "swatch worst" }), ` Worst here: ${format(value)} in row ${wanted.rows[most[0] + 1].cells[0].textContent}, column ${wanted.rows[0].cells[most[1] + 1].textContent}. `] : ["No number differs in this channel. "]),
+          ...(first ? [el("span", { class: "swatch first" }), " First to differ."] : [])));
     };
-    return {
-      cropped, x,
-      width: Math.max(LEFT + cells * CELL + RIGHT, NARROWEST),
-      near: (place) => x(place) ?? LEFT + CELL * SIDE + (CELL * GAP) / 2 - CELL / 2,
-      places: (begin, end) => (cropped ? [...range(begin, Math.min(end, low + SIDE)), ...range(Math.max(begin, high - SIDE), end)] : range(begin, end)),
-    };
+    const select = el("select", {}, ...channels.map((channel, index) => el("option", { value: index }, channel.dataset.channel)));
+    select.addEventListener("change", () => show(Number(select.value)));
+    region.before(channels.length > 1 ? el("p", {}, el("label", {}, "Channel ", select)) : "", heat);
+    show(0);
   }
 
-  const titled = (it, title) => `${title}: pads ${it.begin} and ${it.end}, ${it.count} window${it.count === 1 ? "" : "s"}`;
-
-  function drawAxis(size, asked, other, word) {
-    const first = firstDifference(size, asked, other);
-    const both = first === null ? [asked] : [asked, other];
-    const low = Math.min(...both.map((it) => Math.min(-it.begin, it.count ? it.start(0) : 0)));
-    const high = Math.max(...both.map((it) => Math.max(size + it.end, it.read)));
-    const over = view(low, high);
-    let y = 0;
-    let parts = "";
-    const block = (it, title) => {
-      parts += `<text class="t" x="0" y="${y + 13}">${titled(it, title)}</text><text x="0" y="${y + 29}">input</text>`;
-      y += 18;
-      const pads = [...over.places(-it.begin, 0), ...over.places(size, size + it.end)];
-      for (const [name, places] of [["i", over.places(0, size)], ["p", pads.filter((place) => place < it.read)], ["u", pads.filter((place) => place >= it.read)]]) {
-        if (places.length) parts += `<path class="${name}" d="${places.map((place) => `M${over.x(place)} ${y}h${CELL}v${CELL}h-${CELL}z`).join("")}"/>`;
-      }
-      const digits = over.places(0, size).filter((place) => place < 1000).map((place) => `<tspan x="${over.near(place) + CELL / 2}">${place}</tspan>`);
-      parts += `<text class="n" y="${y + 11}">${digits.join("")}</text>`;
-      if (over.cropped) parts += `<text class="g" x="${LEFT + CELL * SIDE + (CELL * GAP) / 2}" y="${y + 12}">…</text>`;
-      y += CELL + 4;
-      let last = -1;
-      for (const window of shownWindows(it.count, first)) {
-        if (window > last + 1) {
-          parts += `<text x="${LEFT}" y="${y + 8}">⋮</text>`;
-          y += 14;
-        }
-        drawWindow(it, window);
-        y += CELL + 2;
-        last = window;
-      }
-      y += 6;
-    };
-    const drawWindow = (it, window) => {
-      const taps = it.taps(window);
-      if (window === first) {
-        parts += `<rect class="f" x="0" y="${y - 1}" width="${over.width}" height="${CELL + 2}"/>`;
-        parts += `<text class="f" x="${over.width - RIGHT + 6}" y="${y + 12}">first to differ</text>`;
-      }
-      const sign = taps[0] < 0 ? `−${-taps[0]}` : taps[0];
-      parts += `<text x="0" y="${y + 12}">${window} from ${sign}</text>`;
-      parts += `<path class="s" d="M${over.near(taps[0])} ${y + CELL / 2}H${over.near(taps.at(-1)) + CELL}"/>`;
-      for (const [name, inside] of [["w", true], ["o", false]]) {
-        const squares = taps.filter((place) => (place >= 0 && place < size) === inside && over.x(place) !== null)
-          .map((place) => `M${over.x(place) + 2} ${y + 2}h${CELL - 4}v${CELL - 4}h-${CELL - 4}z`).join("");
-        if (squares) parts += `<path class="${name}" d="${squares}"/>`;
-      }
-    };
-    block(asked, first === null ? ALIKE[word] : "asked for");
-    if (first !== null) block(other, word);
-    let label = both.map((it, i) => titled(it, ["asked for", word][i])).join("; ");
-    if (first !== null) label += `; window ${first} is the first that differs`;
-    return `<svg class="drawing" role="img" aria-label="${label}" viewBox="0 0 ${over.width} ${y}" width="${over.width}" height="${y}">${parts}</svg>`;
-  }
-
-  function shownWindows(count, first) {
-    if (count <= MOST) return range(0, count);
-    const around = first === null ? [] : [first - 1, first, first + 1];
-    return [...new Set([0, 1, 2, ...around, count - 2, count - 1])].filter((window) => window >= 0 && window < count).sort((a, b) => a - b);
-  }
-
-  function drawings(job) {
-    const c = job.case;
-    if (c.op === "conv_transpose" || c.ceil_mode || (job.order < notable && !job.axes)) return []; // drawing.found gives no axes
-    const titles = new Map();
-    c.input.forEach((size, axis) => {
-      const [begin, end] = c.pads[axis];
-      const [b, e, k, s, d, phased] = job.axes ? job.axes[axis] : [begin, end, c.kernel[axis], c.stride[axis], c.dilation[axis], 0];
-      if (![size, begin, end, c.kernel[axis], c.stride[axis], c.dilation[axis], b, e, k, s, d, phased].every(Number.isInteger)) return;
-      const asked = windows(size, c.kernel[axis], c.stride[axis], c.dilation[axis], begin, end, 0);
-      const svg = drawAxis(size, asked, windows(size, k, s, d, b, e, phased), job.word || "effective");
-      titles.set(svg, [...(titles.get(svg) || []), axis]);
-    });
-    return [...titles].map(([svg, axes]) => {
-      const title = c.input.length === 1 ? "" : axes.length === 1 ? `Axis ${axes[0]}` : `Axes ${axes.join(" and ")}`;
-      const holder = document.createElement("template");
-      holder.innerHTML = svg; // integers and fixed words, nothing else
-      return el("figure", {}, title ? el("figcaption", {}, title) : "", holder.content);
-    });
-  }
-
-  // ---------------------------------------------------------------- numbers
-
-  function tables(job) {
-    if (!job.sample || job.sample.got === undefined) return null;
-    let { expected, got, start } = job.sample;
-    if (start.length === 1) [expected, got, start] = [[expected], [got], [0, ...start]];
-    const wrong = (y, x) => expected[y]?.[x] !== got[y]?.[x];
-    let first = job.first ? (job.sample.start.length === 1 ? [0, job.first.at(-1) - start[1]] : [job.first.at(-2) - start[0], job.first.at(-1) - start[1]]) : null;
-    if (!first || !wrong(...first)) {
-      first = null;
-      for (let y = 0; y < Math.max(expected.length, got.length) && !first; y++) {
-        const wide = Math.max((expected[y] || []).length, (got[y] || []).length);
-        const x = range(0, wide).find((place) => wrong(y, place));
-        if (x !== undefined) first = [y, x];
-      }
-    }
-    const mark = (y, x) => (first && first[0] === y && first[1] === x ? "f" : wrong(y, x) ? "d" : null);
-    const table = (title, rows) => el("table", {}, el("caption", {}, title),
-      el("thead", {}, el("tr", {}, el("td"), ...range(0, Math.max(0, ...rows.map((row) => row.length))).map((x) => el("th", { scope: "col" }, String(start[1] + x))))),
-      el("tbody", {}, ...rows.map((row, y) => el("tr", {}, el("th", { scope: "row" }, String(start[0] + y)),
-        ...row.map((value, x) => el("td", { class: mark(y, x) }, String(value)))))));
-    return el("div", { class: "numbers", tabindex: 0, role: "region", "aria-label": "Expected and got" }, table("expected", expected), table("got", got));
-  }
+  const format = (value) => (Number.isInteger(value) ? String(value) : Number.isFinite(value) ? value.toPrecision(4) : "not a number").replace("-", "−");
 
   // ---------------------------------------------------------------- one job
 
   let opener = null;
+  let current = null; // the article that is open
+  const closer = el("p", { class: "bar" }, el("button", { type: "button", id: "close" }, "Close"), el("span", { class: "hint" }, el("kbd", {}, "j"), " next, ", el("kbd", {}, "k"), " previous, ", el("kbd", {}, "Esc"), " close"));
+  closer.firstChild.addEventListener("click", close);
 
-  function open(job) {
-    const aside = $("job");
-    const c = job.case;
-    const section = (title, ...children) => [el("h3", {}, title), ...children];
-    const parts = [
-      el("p", { class: "bar" }, el("button", { id: "close", type: "button" }, "Close"), el("a", { href: href(job), class: "permalink" }, "link to this job")),
-      el("h2", { id: "job-title" }, c.id),
-      el("p", {}, badge(job.verdict), " ", gateWord(job), " ", el("b", {}, job.where), " ", job.column.control ? el("span", { class: "control" }, `negative control: ${job.column.control}`) : ""),
-      el("p", { class: "sentence" }, sentence(job)),
-      el("p", { class: "configuration" }, configuration(c)),
-    ];
-    if (job.reason) {
-      parts.push(...section("Expected", el("p", {}, job.reason, " ", el("span", { class: "dim" }, [job.entry, job.link].filter(Boolean).join(" · ")))));
-    }
-    if (job.causes.length) {
-      const others = (job.alternatives || []).map((causes, index) => {
-        const smallest = job.separating?.[index];
-        return el("li", {}, el("b", {}, causes.join(" + ")), smallest ? ", which would differ on " : "", smallest ? el("span", { class: "configuration" }, smallest) : "");
-      });
-      parts.push(...section(job.causes.length > 1 ? "Causes" : "Cause",
-        el("ul", {}, ...job.causes.map((cause) => el("li", {}, el("b", {}, cause), data.causes[cause] ? `: ${data.causes[cause]}` : ""))),
-        job.evidence && !sentence(job).includes(job.evidence) ? el("p", {}, job.evidence) : "",
-        others.length ? el("p", {}, "As good an explanation:") : "", others.length ? el("ul", {}, ...others) : "",
-        job.tried ? el("p", { class: "dim" }, `${job.tried.toLocaleString("en")} hypothes${job.tried === 1 ? "is" : "es"} tried`, job.rejected ? `; rejected: ${job.rejected.join(", ")}` : "") : ""));
-    }
-    if (job.instead) parts.push(...section(`Write instead: ${job.instead}`, job.fix ? el("pre", { tabindex: 0 }, job.fix) : ""));
-    else if (["mismatch", "hazard"].includes(job.verdict)) parts.push(...section("Write instead", el("p", {}, "No variant of this runner that was run gives the right answer.")));
-    const same = job.causes.length && job.verdict !== "match";
-    const drawn = drawings(job);
-    if (drawn.length) parts.push(...section("Padding", ...drawn));
-    if (drawn.length && same && job.word === "effective" && !drawn.some((figure) => figure.querySelector(".f"))) parts.push(el("p", { class: "dim" }, "Every window reads the elements it should: the difference is not in the geometry."));
-    const numbers = tables(job);
-    if (numbers || job.differs) {
-      const lead = job.sample?.lead?.length ? ` (leading indices ${job.sample.lead.join(", ")})` : "";
-      parts.push(...section("Numbers", job.differs ? el("p", {}, job.differs + lead) : "", numbers));
-    }
-    if (job.code) parts.push(...section("The code that ran", el("pre", { tabindex: 0 }, job.code)));
-    if (job.message) parts.push(...section((job.exception || "Message") + (job.stage ? ` while in stage ${job.stage}` : ""), el("pre", { tabindex: 0 }, job.message)));
-    if (job.stderr) parts.push(...section("The end of what it printed", el("pre", { tabindex: 0 }, job.stderr)));
-    if (job.cut) parts.push(el("p", { class: "dim" }, "The numbers, code, messages and other details of jobs of this little importance are left out to keep this page small; they are in results.jsonl."));
-    const about = ["title", "source", "note", "where", "tags", "since", "data", "seed"].filter((name) => c[name]);
-    parts.push(...section("The case", el("dl", {}, ...about.flatMap((name) => [el("dt", {}, name), el("dd", {}, Array.isArray(c[name]) ? c[name].join(", ") : String(c[name]))]))));
-    aside.replaceChildren(...parts.filter((part) => part !== "" && part !== null));
-    aside.hidden = false;
-    aside.scrollTop = 0;
-    document.documentElement.classList.add("open");
-    $("close").addEventListener("click", close);
-    aside.focus({ preventScroll: true });
+  function open(name) {
+    let article = document.getElementById(`job=${name}`);
+    if (!article && explore) article = explore.article(name);
+    hide();
+    if (!article) return;
+    current = article;
+    article.prepend(closer);
+    article.classList.add("open");
+    article.setAttribute("aria-label", name);
+    root.classList.add("opened");
+    heat(article);
+    article.scrollTop = 0;
+    article.focus({ preventScroll: true });
+  }
+
+  function hide() {
+    current?.classList.remove("open");
+    current = null;
+    root.classList.remove("opened");
   }
 
   function close() {
-    if ($("job").hidden) return;
+    if (!current) return;
     hide();
     remember();
     opener?.focus({ preventScroll: true });
     opener = null;
   }
 
-  function hide() {
-    $("job").hidden = true;
-    document.documentElement.classList.remove("open");
+  const address = (query) => (query ? "#q=" + encodeURIComponent(query) : location.pathname + location.search);
+  const remember = () => history.replaceState(null, "", address(explore ? explore.query() : ""));
+
+  /** From one entry of the list to the next: the open job, or the one that has the focus. */
+  function step(by) {
+    let links = [...document.querySelectorAll("#list a")];
+    const at = current ? links.findIndex((link) => decoded(link.hash) === current.id) : links.indexOf(document.activeElement);
+    if (by > 0 && at === links.length - 1 && !$("more").hidden) {
+      $("more").click();
+      links = [...document.querySelectorAll("#list a")];
+    }
+    const next = links[at < 0 ? 0 : at + by];
+    if (!next) return;
+    if (current) {
+      opener = next;
+      location.replace(next.href);
+    } else next.focus();
   }
 
-  // ---------------------------------------------------------------- address, keys
-
-  const input = $("filter");
-  const remember = () => history.replaceState(null, "", input.value.trim() ? "#q=" + encodeURIComponent(input.value.trim()) : location.pathname + location.search);
-  let waiting = 0;
-
-  function filter(query) {
-    input.value = query;
-    apply(query);
+  function decoded(hash) {
+    try {
+      return decodeURIComponent(hash).slice(1);
+    } catch {
+      return hash.slice(1); // a hash that somebody typed: taken as it is
+    }
   }
 
-  input.addEventListener("input", () => {
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(() => {
-      apply(input.value);
-      remember();
-    });
-  });
-  $("clear").addEventListener("click", () => {
-    filter("");
-    remember();
-    input.focus();
-  });
+  function follow() {
+    const hash = decoded(location.hash);
+    if (hash.startsWith("job=")) return open(hash.slice(4));
+    hide();
+    if (explore && hash.startsWith("q=") && hash.slice(2) !== explore.query()) {
+      explore.filter(hash.slice(2));
+      $("explore").scrollIntoView();
+    }
+  }
 
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("a[href^='#job=']");
-    if (link && !$("job").contains(link)) opener = link;
+    const link = event.target.closest("a[href*='#job=']");
+    if (link && !current?.contains(link)) opener = link;
   });
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "/" && document.activeElement !== input) {
+    const typing = event.target.closest("input, select");
+    if (event.key === "Escape") {
+      if (current && !typing?.closest("#explore")) close();
+      else explore?.clear();
+    } else if (typing) return;
+    else if (event.key === "/" && explore) {
       event.preventDefault();
-      input.focus();
-      input.select();
-    } else if (event.key === "Escape") {
-      if (!$("job").hidden && document.activeElement !== input) close();
-      else if (input.value) {
-        filter("");
-        remember();
-      }
-    }
+      $("filter").focus();
+      $("filter").select();
+    } else if (event.key === "j") step(1);
+    else if (event.key === "k") step(-1);
   });
 
-  function follow() {
-    let text = location.hash;
-    try {
-      text = decodeURIComponent(text);
-    } catch {
-      // a hash that somebody typed: taken as it is
+  // ---------------------------------------------------------------- every case in every runner
+
+  function exploring() {
+    const LIST = 40; // entries that are added to the list at a time
+    const ROW = 24; // height of the matrix's rows, as in the stylesheet
+    const BLOCK = 12; // rows of the matrix that are drawn together
+
+    const record = (fields, row, from) => Object.fromEntries(fields.map((name, index) => [name, data.values[row[from + index] || 0]]));
+    const columns = data.columns.map(([runner, variant, control, command], index) => ({ index, runner, variant, control, command, where: `${runner}/${variant}` }));
+    const cases = data.cases.map((row) => {
+      const cut = row[0].lastIndexOf("/");
+      return Object.assign(record(data.case_fields, row, 1), { id: row[0], file: row[0].slice(0, cut), name: row[0].slice(cut + 1), cells: new Array(columns.length) });
+    });
+    const jobs = data.jobs.map((row) => Object.assign(record(data.job_fields, row, 2), { case: cases[row[0]], column: columns[row[1]] }));
+    const notable = jobs.length;
+    data.rows.forEach((row, index) => {
+      for (let column = 0; column < row.length; column++) {
+        if (row[column] === "m") jobs.push({ case: cases[index], column: columns[column], verdict: "match", gate: "ok", line: "equals the reference" });
+      }
+    });
+    const named = new Map();
+    let page = 0;
+    let end = data.pages[0];
+    jobs.forEach((job, order) => {
+      while (order >= end && order < notable) end += data.pages[++page];
+      job.notable = order < notable;
+      job.page = job.notable && page ? `report-${page + 1}.html` : "";
+      job.causes ||= [];
+      job.name = `${job.case.id}|${job.column.runner}|${job.column.variant}`;
+      job.case.cells[job.column.index] = job;
+      named.set(job.name, job);
+    });
+    for (const case_ of cases) case_.differs = new Set(case_.cells.filter(Boolean).map((job) => job.verdict)).size > 1;
+
+    const holds = (job) => data.holding.includes(job.gate);
+    const by = (sizes) => sizes.join("x");
+    const padding = (c) => (typeof c.padding === "string" ? c.padding : c.padding.map(([b, e]) => `${b}.${e}`).join("x"));
+    const brief = (c) => `${c.op} i${by(c.input)} k${by(c.kernel)} s${by(c.stride)} d${by(c.dilation)} ${padding(c)}${c.mode ? ` ${c.mode}` : ""}`;
+    const href = (job) => `${job.page}#job=${encodeURIComponent(job.name)}`;
+    const badge = (verdict) => el("span", { class: `badge ${verdict}` }, `${data.verdicts[verdict][0]} ${verdict}`);
+    const about = (job) => [badge(job.verdict), " ", el("span", { class: holds(job) ? "gate-word" : "gate-word breaks" }, job.gate), " ", el("b", {}, job.column.where), " "];
+
+    /** The article of a job that is not written out: a match, of which there is little to say, or one on another page. */
+    function article(name) {
+      const job = named.get(name);
+      if (!job) return null;
+      if (job.page) {
+        location.replace(href(job));
+        return null;
+      }
+      const made = el("article", { id: `job=${name}`, tabindex: -1 },
+        el("h2", {}, job.case.id), el("p", {}, ...about(job)), el("p", { class: "sentence" }, job.line), el("p", { class: "configuration" }, brief(job.case)),
+        el("h3", {}, "The case"), el("p", { class: "where" }, job.case.where), el("h3", {}, "Run it again"), el("pre", { tabindex: 0 }, job.column.command.replace("CASE", job.case.id)));
+      document.querySelector("main").append(made);
+      return made;
     }
-    if (text.startsWith("#job=")) {
-      const job = named.get(text.slice(5));
-      if (job) open(job);
-    } else {
-      hide();
-      if (text.startsWith("#q=") && text.slice(3) !== input.value.trim()) {
-        filter(text.slice(3));
-        $("explore").scrollIntoView();
+
+    // -------------------------------------------------------------- filter
+
+    const glob = (text, whole) => {
+      const source = text.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*");
+      return new RegExp(whole ? `^(?:${source})$` : source, "is");
+    };
+    const sizes = (values) => (values.every((value) => value === values[0]) ? [by(values), String(values[0])] : [by(values)]);
+    const is = (job) => [job.gate !== "ok" && job.gate !== "known" && "new", job.case.differs && "differing"].filter(Boolean);
+    const FIELDS = {
+      runner: (job) => [job.column.runner, job.column.where],
+      variant: (job) => [job.column.variant],
+      verdict: (job) => [job.verdict],
+      cause: (job) => job.causes,
+      gate: (job) => [job.gate],
+      case: (job) => [job.case.id, job.case.name],
+      file: (job) => [job.case.file],
+      op: (job) => [job.case.op],
+      mode: (job) => [job.case.mode || "constant"],
+      spec: (job) => [job.case.spec || ""],
+      dtype: (job) => [job.case.dtype],
+      tag: (job) => job.case.tags || [],
+      padding: (job) => [padding(job.case)],
+      i: (job) => sizes(job.case.input),
+      k: (job) => sizes(job.case.kernel),
+      s: (job) => sizes(job.case.stride),
+      d: (job) => sizes(job.case.dilation),
+      is,
+    };
+    const haystack = (job) =>
+      (job.text ??= [job.case.id, job.column.where, job.verdict, job.gate, ...job.causes, job.line, job.case.title, job.case.note, job.case.source, job.column.control].filter(Boolean).join("\n"));
+    const tokens = (query) => query.match(/-?(?:\w+:)?(?:"[^"]*"|\S)+/g) || [];
+
+    const term = (token) => {
+      const [, minus, field, rest] = /^(-?)(?:(\w+):)?(.*)$/s.exec(token);
+      const wanted = minus !== "-";
+      const text = rest.replaceAll('"', "");
+      if (field && Object.hasOwn(FIELDS, field)) {
+        const pattern = glob(text, true);
+        return (job) => FIELDS[field](job).some((value) => pattern.test(value)) === wanted;
+      }
+      const pattern = glob(field ? `${field}:${text}` : text, false);
+      return (job) => pattern.test(haystack(job)) === wanted;
+    };
+
+    const input = $("filter");
+    const query = () => input.value.trim();
+    let visible = new Set();
+
+    function apply() {
+      const tests = tokens(query()).map(term);
+      visible = new Set(jobs.filter((job) => tests.every((test) => test(job))));
+      chips();
+      matrix();
+      list();
+    }
+
+    function chips() {
+      const counts = new Map();
+      const count = (name) => counts.set(name, (counts.get(name) || 0) + 1);
+      for (const job of visible) {
+        count(`verdict:${job.verdict}`);
+        count(`gate:${job.gate}`);
+        is(job).forEach((name) => count(`is:${name}`));
+      }
+      const used = tokens(query());
+      for (const chip of $("chips").children) {
+        chip.lastElementChild.textContent = (counts.get(chip.dataset.term) || 0).toLocaleString("en");
+        chip.setAttribute("aria-pressed", used.includes(chip.dataset.term));
       }
     }
+
+    /** A chip adds its term to the query, in the place of another of the same field, or takes it away. */
+    $("chips").addEventListener("click", (event) => {
+      const chosen = event.target.closest("button")?.dataset.term;
+      if (!chosen) return;
+      const field = chosen.startsWith("is:") ? chosen : chosen.split(":")[0] + ":";
+      const others = tokens(query()).filter((token) => !token.startsWith(field));
+      filter([...others, ...(tokens(query()).includes(chosen) ? [] : [chosen])].join(" "));
+      remember();
+    });
+
+    function filter(text) {
+      input.value = text;
+      apply();
+    }
+
+    function clear() {
+      if (!input.value) return;
+      filter("");
+      remember();
+    }
+
+    let waiting = 0;
+    input.addEventListener("input", () => {
+      cancelAnimationFrame(waiting);
+      waiting = requestAnimationFrame(() => {
+        apply();
+        remember();
+      });
+    });
+    $("clear").addEventListener("click", () => {
+      clear();
+      input.focus();
+    });
+
+    // -------------------------------------------------------------- matrix: only the rows in sight are there
+
+    const severity = (job) => (!holds(job) ? 0 : job.gate === "new" ? 10 : data.failures.includes(job.verdict) ? 20 : job.verdict === "hazard" ? 30 : 40) + Math.max(data.failures.indexOf(job.verdict), 0);
+    const GROUPS = {
+      file: (case_) => [case_.file],
+      op: (case_) => [case_.op],
+      cause: (_, matching) => {
+        const causes = new Set(matching.flatMap((job) => job.causes));
+        return causes.size ? causes : ["no cause"];
+      },
+    };
+    const frame = $("frame");
+    const body = el("tbody", {});
+    let rows = []; // groups, and the cases in them
+    let used = []; // columns
+    let drawn = -1; // the first row that is there
+    let at = null; // row and column of the cell that Tab reaches
+
+    function matrix() {
+      const worstOf = new Map(); // of each runner: those that fail come first, negative controls last
+      for (const job of visible) {
+        const { runner, control } = job.column;
+        worstOf.set(runner, Math.min(worstOf.get(runner) ?? 999, severity(job) + (control ? 100 : 0)));
+      }
+      const wanted = new Set([...visible].map((job) => job.column));
+      used = columns.filter((column) => wanted.has(column)).sort((a, b) => worstOf.get(a.runner) - worstOf.get(b.runner));
+      const groups = new Map();
+      let seen = 0;
+      for (const case_ of cases) {
+        const matching = case_.cells.filter((job) => job && visible.has(job));
+        if (!matching.length) continue;
+        seen++;
+        for (const title of GROUPS[$("group").value](case_, matching)) {
+          const own = title === "no cause" || $("group").value !== "cause" ? matching : matching.filter((job) => job.causes.includes(title));
+          const worst = Math.min(...own.map(severity));
+          const group = groups.get(title) ?? { title, cases: [], worst, broken: 0 };
+          groups.set(title, group);
+          group.cases.push({ case_, worst });
+          group.worst = Math.min(group.worst, worst);
+          group.broken += own.filter((job) => !holds(job)).length;
+        }
+      }
+      const failing = (a, b) => a.worst - b.worst;
+      rows = [...groups.values()].sort((a, b) => failing(a, b) || b.cases.length - a.cases.length).flatMap((group) => [group, ...group.cases.sort(failing)]);
+      $("count").textContent = query() ? `${visible.size.toLocaleString("en")} of ${many(jobs.length, "job")}, ${seen.toLocaleString("en")} of ${many(cases.length, "case")}` : `${many(jobs.length, "job")}, ${many(cases.length, "case")}`;
+      const runners = [];
+      for (const column of used) {
+        if (runners.at(-1)?.runner === column.runner) runners.at(-1).count++;
+        else runners.push({ runner: column.runner, control: column.control, count: 1 });
+      }
+      const table = el("table", { class: "matrix", "aria-rowcount": rows.length + 2 },
+        el("thead", {},
+          el("tr", {}, el("th", { scope: "col", rowspan: 2, class: "corner" }, "case"),
+            ...runners.map((it) => el("th", { scope: "colgroup", colspan: it.count, title: it.control || null }, it.runner, it.control ? el("span", { class: "control" }, "negative control") : ""))),
+          el("tr", {}, ...used.map((column) => el("th", { scope: "col", class: "variant" }, el("span", {}, ...column.variant.split(/(?<=[-_])/).flatMap((part) => [part, el("wbr", {})])))))),
+        body);
+      frame.replaceChildren(used.length ? table : el("p", { class: "hint" }, "No job matches this filter."));
+      frame.scrollTop = 0;
+      at = null;
+      drawn = -1;
+      draw();
+    }
+
+    function draw() {
+      const first = Math.max(Math.floor(frame.scrollTop / ROW / BLOCK) - 1, 0) * BLOCK;
+      if (first === drawn) return;
+      drawn = first;
+      const last = Math.min(first + Math.ceil(window.innerHeight / ROW) + 3 * BLOCK, rows.length);
+      const focused = body.contains(document.activeElement);
+      at ??= [1, used.findIndex((column) => rows[1].case_.cells[column.index])]; // row 0 is a group's
+      body.replaceChildren(space(first), ...rows.slice(first, last).map((row, index) => (row.cases ? heading(row, first + index) : line(row, first + index))), space(rows.length - last));
+      if (focused) cellAt(at)?.focus({ preventScroll: true });
+    }
+
+    function space(count) {
+      const row = el("tr", { class: "space", "aria-hidden": "true" });
+      row.style.height = `${count * ROW}px`;
+      return row;
+    }
+
+    const heading = (group, index) => el("tr", { class: "file", "aria-rowindex": index + 3 }, el("th", { scope: "rowgroup", colspan: used.length + 1 },
+      el("span", {}, group.title, el("span", { class: "dim" }, ` ${many(group.cases.length, "case")}${group.broken ? `, ${group.broken.toLocaleString("en")} breaking the gate` : ""}`))));
+
+    const line = ({ case_ }, index) => el("tr", { "aria-rowindex": index + 3 }, el("th", { scope: "row", title: `${case_.id}: ${brief(case_)}` }, case_.name, el("span", { class: "dim" }, ` ${brief(case_)}`)),
+      ...used.map((column, number) => cell(case_.cells[column.index], index, number)));
+
+    function cell(job, row, column) {
+      if (!job) return el("td", {});
+      const [glyph, word] = data.verdicts[job.verdict];
+      const kind = `${holds(job) ? "" : " breaks"}${visible.has(job) ? "" : " faded"}`;
+      return el("td", {}, el("a", { class: `cell ${job.verdict}${kind}`, href: href(job), tabindex: row === at[0] && column === at[1] ? 0 : -1, title: `${job.column.where}: ${job.verdict}, ${job.gate}. ${job.line}` },
+        `${glyph} ${job.gate === "fixed" ? "fixed" : word}`));
+    }
+
+    const cellAt = ([row, column]) => body.rows[row - drawn + 1]?.cells[column + 1]?.querySelector("a");
+
+    frame.addEventListener("scroll", draw);
+    window.addEventListener("resize", () => {
+      drawn = -1;
+      draw();
+    });
+    $("group").addEventListener("change", matrix);
+
+    // Arrow keys walk from cell to cell; only the one last visited is reached by Tab.
+    frame.addEventListener("focusin", (event) => {
+      const link = event.target.closest("a.cell");
+      if (!link) return;
+      cellAt(at)?.setAttribute("tabindex", -1);
+      link.tabIndex = 0;
+      at = [link.closest("tr").rowIndex - 3 + drawn, link.parentElement.cellIndex - 1]; // behind two headers and a space
+    });
+
+    frame.addEventListener("keydown", (event) => {
+      const [down, right] = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key] ?? [0, 0];
+      if (!event.target.closest("a.cell") || !(down || right)) return;
+      event.preventDefault();
+      let [row, column] = at;
+      do [row, column] = [row + down, column + right];
+      while (rows[row] && used[column] && !rows[row].case_?.cells[used[column].index]);
+      if (!rows[row] || !used[column]) return;
+      const head = frame.querySelector("thead").offsetHeight;
+      frame.scrollTop = Math.max(Math.min(frame.scrollTop, row * ROW), (row + 1) * ROW + head + 20 - frame.clientHeight);
+      draw();
+      cellAt([row, column]).focus();
+    });
+
+    // -------------------------------------------------------------- list
+
+    let listed = [];
+    let shown = 0;
+
+    function list() {
+      listed = jobs.filter((job) => job.notable && visible.has(job));
+      shown = 0;
+      $("jobs-hint").textContent = listed.length ? `${listed.length.toLocaleString("en")} that fail, are hazards or differ from what is expected.` : "None here fails.";
+      $("list").replaceChildren();
+      more();
+    }
+
+    function more() {
+      const next = listed.slice(shown, shown + LIST);
+      shown += next.length;
+      $("list").append(...next.map((job) => el("a", { class: "entry", href: href(job) }, ...about(job), el("span", { class: "id" }, job.case.id),
+        job.column.control ? el("span", { class: "control" }, "negative control") : "", el("span", { class: "line" }, job.line))));
+      $("more").hidden = shown >= listed.length;
+      $("more").textContent = `Show ${Math.min(LIST, listed.length - shown)} of ${(listed.length - shown).toLocaleString("en")} more`;
+    }
+
+    $("more").addEventListener("click", more);
+    return { apply, article, clear, filter, query };
   }
 
-  document.documentElement.classList.add("js");
-  apply("");
+  const explore = data && exploring();
+  explore?.apply();
   follow();
   window.addEventListener("hashchange", follow);
 })();

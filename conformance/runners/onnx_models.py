@@ -7,7 +7,6 @@ A model holds one node written by a variant (``pads`` or ``auto_pad``), or what
 from __future__ import annotations
 
 import io
-import json
 import warnings
 from dataclasses import replace
 from functools import cache
@@ -52,12 +51,13 @@ def node(case: Case, up: bool, data: str = "x", **padding: object) -> str:
 
     ``up`` is ``ceil_mode``.
     """
-    inputs = [data, "w", *["b"] * case.bias] if case.weighted else [data]
+    names = [data, "w", *["b"] * case.bias] if case.weighted else [data]
+    inputs = ", ".join(f'"{name}"' for name in names)
     dilated = not case.pool or max(case.dilation) > 1
     return call(
         "helper.make_node",
         f'"{OP_TYPES[case.op]}"',
-        json.dumps(inputs),
+        f"[{inputs}]",
         '["y"]',
         kernel_shape=list(case.kernel),
         strides=list(case.stride),
@@ -72,9 +72,8 @@ def node(case: Case, up: bool, data: str = "x", **padding: object) -> str:
 def pads(case: Case) -> Optional[Spelling]:
     """Explicit pads, all the begins and then all the ends: right for every case but crops below zero."""
     if case.op == "pad":
-        inputs = ["x", "pads", *["value"] * (case.mode == "constant")]
-        options = {"mode": PAD_MODES[case.mode]}
-        return Spelling(case.pads, call("helper.make_node", '"Pad"', json.dumps(inputs), '["y"]', **options))
+        inputs = '["x", "pads", "value"]' if case.mode == "constant" else '["x", "pads"]'
+        return Spelling(case.pads, call("helper.make_node", '"Pad"', inputs, '["y"]', mode=PAD_MODES[case.mode]))
     more = [max(-end, extra) for (_, end), extra in zip(case.pads, case.output_padding or (0,) * case.rank)]
     flat = [begin for begin, _ in case.pads] + [end + extra for (_, end), extra in zip(case.pads, more)]
     if min(flat) < 0:
@@ -241,8 +240,7 @@ class Converter(Runner):
         if name.startswith("torch-export"):
             model = export(self.namespace["torch"], part, case, weights, dynamo=name.endswith("dynamo"))
         else:
-            output = case.output(spelling.pads, spelling.rounding)
-            model = single_node(part, case, weights, output, dynamic=bool(spelling.converted))
+            model = single_node(part, case, weights, dynamic=bool(spelling.converted))
         self.enter("convert")
         layer = self.convert(model, **options)
         if spelling.converted:
@@ -252,10 +250,10 @@ class Converter(Runner):
         return (lambda x: layer(x.astype(array_type(case.dtype)))) if case.dtype == "bfloat16" else layer
 
 
-def single_node(part: Any, case: Case, weights: Weights, output: Sizes, dynamic: bool = False) -> Any:
+def single_node(part: Any, case: Case, weights: Weights, dynamic: bool = False) -> Any:
     """An ONNX model of a node or a list of them, its weights as initialisers, with static shapes or ``dynamic``.
 
-    ``output`` is spatial.
+    Where specifications differ, ONNX's text and its shape inference do too, and no output shape is stated.
     """
     import numpy as np
     from onnx import helper, numpy_helper
@@ -272,14 +270,15 @@ def single_node(part: Any, case: Case, weights: Weights, output: Sizes, dynamic:
         initializers.append(numpy_helper.from_array(amounts, "pads"))
         if case.mode == "constant":
             initializers.append(numpy_helper.from_array(np.array(case.value, kind), "value"))
-    sizes: Tuple[Any, ...] = (case.input, output)
+    sizes: Tuple[Any, ...] = (case.input, case.output(case.pads))
     if dynamic:
         sizes = tuple([f"{name}{axis}" for axis in range(case.rank)] for name in ("input", "output"))
+    shape = None if case.disputed else (case.batch, case.filters, *sizes[1])
     graph = helper.make_graph(
         part if isinstance(part, list) else [part],
         "case",
         [helper.make_tensor_value_info("x", element, (case.batch, case.channels, *sizes[0]))],
-        [helper.make_tensor_value_info("y", element, (case.batch, case.filters, *sizes[1]))],
+        [helper.make_tensor_value_info("y", element, shape)],
         initializers,
     )
     opset, ir_version = OPSET, IR_VERSION

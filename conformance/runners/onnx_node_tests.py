@@ -1,6 +1,6 @@
 """ONNX's own node tests of convolutions, pools and pads, as the ``onnx`` package makes them.
 
-No runner; it stands here because ``onnx`` is imported nowhere else.
+No runner; it stands here because ``onnx`` is imported by runners and by ``models`` alone.
 """
 
 from __future__ import annotations

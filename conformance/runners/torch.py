@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Optional
 
 from conformance.domain.case import OPS, Case
@@ -156,14 +157,14 @@ def channels_last(case: Case) -> Optional[Spelling]:
     """Input and weights in channels-last memory: the operator's own ``padding`` where it takes it, else by hand."""
     spelling = symmetric(case)
     large = case.pool and any(2 * begin > kernel for (begin, _), kernel in zip(case.pads, case.kernel))
-    if spelling is None or spelling.pads != case.pads or large:
+    if spelling is None or spelling.pads != case.pads or spelling.rounding not in ("", case.rounding) or large:
         spelling = explicit(case)
     if case.rank == 1 or spelling is None:
         return None
-    names = ["x", "weight"] if case.op in ("conv", "conv_transpose") else ["x"]
+    names = ["x", "weight"] if case.weighted else ["x"]
     memory = f"torch.channels_last{'_3d' if case.rank == 3 else ''}"
     laid_out = ", ".join(f"{name}.contiguous(memory_format={memory})" for name in names)
-    return Spelling(case.pads, f"(lambda {', '.join(names)}: {spelling.code})({laid_out})")
+    return replace(spelling, code=f"(lambda {', '.join(names)}: {spelling.code})({laid_out})")
 
 
 class Torch(Runner):

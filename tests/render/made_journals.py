@@ -42,6 +42,7 @@ def case(name: str, size: int = 6, kernel: int = 3, stride: int = 2, dilation: i
         "seed": 0,
         "since": "1.0",
         "where": "cases/made.yaml:7:5",
+        "written": "- name: made\n  kernel: 3",
     }
     return {**record, **fields}
 
@@ -77,14 +78,21 @@ def mismatch(
         "evidence": "pads (1,0) where (0,1) is asked for",
         "tried": 5,
         "code": "F.conv1d(x, weight, padding=1)",
-        "difference": {"wrong": 2, "total": 3, "first": [0, 0, 1], "expected": 4.0, "got": -7.0, "largest": 11.0},
+        "difference": {
+            "wrong": 2,
+            "total": 3,
+            "first": [0, 0, 1],
+            "expected": 4.0,
+            "got": -7.0,
+            "largest": 11.0,
+            "worst": [0, 0, 1],
+        },
         "sample": {
             "expected_shape": [1, 1, 3],
             "got_shape": [1, 1, 3],
-            "lead": [0, 0],
-            "start": [0],
-            "expected": [1, 4, 9],
-            "got": [1, -7, 8],
+            "start": [0, 0, 0],
+            "expected": [[[1, 4, 9]]],
+            "got": [[[1, -7, 8]]],
         },
     }
     return result(about, runner, variant, "mismatch", gate, **{**found, **fields})
@@ -171,7 +179,9 @@ def varied(folder: Path) -> Run:
 
 def hostile(folder: Path) -> Run:
     """A run in which every text is hostile."""
-    about = case(f"made/{HOSTILE}", title=HOSTILE, note=HOSTILE, source=HOSTILE, where=HOSTILE, tags=[HOSTILE])
+    about = case(
+        f"made/{HOSTILE}", title=HOSTILE, note=HOSTILE, source=HOSTILE, where=HOSTILE, written=HOSTILE, tags=[HOSTILE]
+    )
     entry = {"where": HOSTILE, "reason": HOSTILE, "link": "javascript:hacked=1"}
     failure = {"message": HOSTILE + "x" * 10_000, "stage": "run", "exception": HOSTILE, "stderr": HOSTILE}
     return run(

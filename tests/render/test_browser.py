@@ -9,11 +9,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from conformance import render
 from conformance.journal import Run
-from conformance.render import drawing, html
+from conformance.render import html
 from conformance.render.plain import printable
 from tests.render.made_journals import HOSTILE, case, hostile, mismatch, result, run, varied
 
@@ -127,8 +128,9 @@ def test_a_cause_leads_to_its_jobs(open_report: Open, tmp_path: Path) -> None:
 def test_a_cell_opens_its_job_under_a_permanent_link(open_report: Open, tmp_path: Path) -> None:
     page = open_report(varied(tmp_path))
     page.locator("a.cell.mismatch.breaks").click()
-    job = page.locator("#job")
+    job = page.locator("article.open")
     expect(job).to_be_visible()
+    expect(job).to_be_focused()
     expect(job.locator("h2")).to_have_text("made/one")
     expect(job).to_contain_text("pads (1,0) where (0,1) is asked for; expected 4, got -7 at [0, 0, 1]")
     expect(job).to_contain_text("F.conv1d(x, weight, padding=1)")
@@ -138,12 +140,14 @@ def test_a_cell_opens_its_job_under_a_permanent_link(open_report: Open, tmp_path
     assert others == ["pads-begin-only, which would differ on conv 3 · k 2 · s 2", "pad-amount + bias-dropped"]
     expect(job).to_contain_text("5 hypotheses tried; rejected: pads-ignored, kernel-flipped")
     expect(job).to_contain_text("cases/made.yaml:7:5")
-    assert job.locator(".numbers td.f").all_inner_texts() == ["4", "-7"]
-    assert job.locator(".numbers td.d").all_inner_texts() == ["9", "8"]
+    expect(job).to_contain_text("conformance run --runner torch/explicit -k made/one --out reports/again")
+    expect(job.locator(".where + pre")).to_have_text("- name: made\n  kernel: 3")
+    assert job.locator(".numbers td.f").all_inner_texts() == ["4", "-7", "−11"]
+    assert job.locator(".numbers td.d").all_inner_texts() == ["8", "−1"]
     assert job.locator("svg rect.f").count() == 2
-    assert page.url.endswith("#job=made/one|torch|explicit")
+    assert page.url.endswith("#job=" + quote("made/one|torch|explicit", safe=""))
     page.keyboard.press("Escape")
-    expect(job).to_be_hidden()
+    expect(job).to_have_count(0)
     expect(page.locator("a.cell.mismatch.breaks")).to_be_focused()
     assert "#" not in page.url
 
@@ -153,17 +157,18 @@ def test_a_cell_opens_its_job_under_a_permanent_link(open_report: Open, tmp_path
     [
         ("made/two|keras|same", "Segfault"),
         ("made/one|keras|same", "ValueError while in stage build"),
-        ("made/one|broken|pads", "negative control: broken on purpose"),
-        ("made/two|torch|same", "never read expectations/torch.yaml:5:5 · https://example.org/1"),
+        ("made/one|broken|pads", "negative control"),
+        ("made/two|torch|same", "never read expectations/torch.yaml:5:5 https://example.org/1"),
         ("made/one|torch|symmetric", "effective: pads 1 and 0"),
         ("made/one|torch|same", "equals the reference"),
+        ("made/one|torch|same", "conformance run --runner torch/same -k made/one --out reports/again"),
         ("made/one|broken|pads", "No variant of this runner that was run gives the right answer."),
         ("made/one|torch|symmetric", "No variant of this runner that was run gives the right answer."),
     ],
 )
 def test_a_permanent_link_opens_its_job(open_report: Open, tmp_path: Path, name: str, text: str) -> None:
     page = open_report(varied(tmp_path), "#job=" + quote(name))
-    expect(page.locator("#job")).to_contain_text(text)
+    expect(page.locator("article.open")).to_contain_text(text)
 
 
 @pytest.mark.parametrize("name", ["made/one|torch|same", "made/one|torch|explicit", "made/two|keras|same"])
@@ -171,8 +176,8 @@ def test_nothing_is_said_to_be_without_a_fix_that_has_one_or_needs_none(
     open_report: Open, tmp_path: Path, name: str
 ) -> None:
     page = open_report(varied(tmp_path), "#job=" + quote(name))
-    expect(page.locator("#job")).to_be_visible()
-    expect(page.locator("#job")).not_to_contain_text("No variant")
+    expect(page.locator("article.open")).to_be_visible()
+    expect(page.locator("article.open")).not_to_contain_text("No variant")
 
 
 def test_arrow_keys_walk_the_matrix_and_enter_opens(open_report: Open, tmp_path: Path) -> None:
@@ -181,65 +186,231 @@ def test_arrow_keys_walk_the_matrix_and_enter_opens(open_report: Open, tmp_path:
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    assert page.url.endswith("#job=made/one|keras|same")
+    assert page.url.endswith("#job=" + quote("made/one|keras|same", safe=""))
 
 
-GEOMETRIES = [
-    (6, 3, 2, 1, [[1, 0]], ["symmetric-for-asymmetric"]),
-    (6, 3, 2, 1, [[0, 1]], ["bias-dropped"]),
-    (7, 2, 3, 2, [[2, 2]], ["pad-amount"]),
-    (7, 3, 1, 3, [[3, 3]], ["dilation-ignored"]),
-    (9, 2, 2, 2, [[1, 0]], ["dilation-with-stride"]),
-    (1, 5, 1, 1, [[4, 0]], ["pad-amount"]),
-    (224, 7, 2, 1, [[3, 2]], ["symmetric-for-asymmetric"]),
-    (5000, 11, 4, 2, [[0, 0]], ["pads-ignored"]),
-    (60, 50, 1, 1, [[30, 0]], ["pad-amount"]),
-    (3, 3, 1, 1, [[0, 0]], ["pads-ignored"]),
-]
+def test_arrow_keys_leave_out_what_has_no_job(open_report: Open, tmp_path: Path) -> None:
+    page = open_report(varied(tmp_path))
+    cells = page.locator(".matrix a.cell")
+    cells.first.focus()
+    page.keyboard.press("ArrowUp")
+    expect(cells.first).to_be_focused()
+    for _ in range(9):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")  # the other case has no job of the last runner
+    assert page.evaluate("document.activeElement.title").startswith("broken/pads")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.title").startswith("keras/same: crash")
 
 
-def test_script_and_program_draw_the_same(open_report: Open, tmp_path: Path) -> None:
-    abouts = [case(f"made/c{number}", *geometry[:4]) for number, geometry in enumerate(GEOMETRIES)]
-    jobs = [
-        mismatch(about, effective=effective, causes=causes)
-        for about, (*_, effective, causes) in zip(abouts, GEOMETRIES, strict=True)
+def test_j_and_k_go_from_job_to_job(open_report: Open, tmp_path: Path) -> None:
+    page = open_report(varied(tmp_path))
+    entries = page.locator("#list .entry")
+    page.keyboard.press("j")
+    expect(entries.nth(0)).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(entries.nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    job = page.locator("article.open")
+    expect(job.locator(".badge")).to_have_text("‼ crash")
+    page.keyboard.press("k")
+    expect(job.locator(".badge")).to_have_text("✕ mismatch")
+    page.keyboard.press("k")
+    expect(job.locator(".badge")).to_have_text("✕ mismatch")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(job.locator("b").first).to_have_text("keras/same")
+    page.keyboard.press("Escape")
+    expect(entries.nth(2)).to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.type("jk")
+    expect(page.locator("#filter")).to_have_value("jk")
+
+
+def test_j_goes_on_where_the_list_ends(open_report: Open, tmp_path: Path) -> None:
+    abouts = [case(f"made/c{number:02}") for number in range(70)]
+    page = open_report(run(tmp_path, *abouts, *map(mismatch, abouts)))
+    page.locator("#list .entry").last.focus()
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.textContent").startswith(
+        "✕ mismatch regression torch/explicit made/c40"
+    )
+
+
+def test_chips_count_and_filter(open_report: Open, tmp_path: Path) -> None:
+    page = open_report(varied(tmp_path))
+    chips = page.locator("#chips")
+    assert chips.locator("button").all_inner_texts()[:5] == [
+        "only new 4",
+        "only differing 8",
+        "✕ mismatch 2",
+        "‼ crash 1",
+        "! error 1",
     ]
-    unknown = case("made/unknown", size=5)
-    jobs.append(result(unknown, "torch", "explicit", "error", declared=[[1, 1]], failure={"message": "no"}))
-    phased = case("made/phased", 9, 2, 2, 2)
-    jobs.append(mismatch(phased, causes=[], geometry={"phased": True}, sample={"got_shape": [1, 1, 4]}))
-    kept = case("made/kept", op="max_pool")
-    jobs.append(mismatch(kept, causes=[], geometry={"rounding": "keep"}))
-    sizes = {"input": [6, 9], "kernel": [3, 2], "stride": [2, 1], "dilation": [1, 2], "output": [3, 9]}
-    pair = {**case("made/pair", rank=2), **sizes, "pads": [[0, 1], [1, 1]]}
-    geometry = {"stride": [2, 2], "dilation": [2, 1], "swap": True}
-    jobs.append(mismatch(pair, effective=[[1, 0], [0, 2]], geometry=geometry, sample=None, difference=None))
-    abouts += [unknown, phased, kept, pair]
-    page = open_report(run(tmp_path, *abouts, *jobs))
-    parse = """text => {
-        const holder = document.createElement("template");
-        holder.innerHTML = text;
-        return holder.content.firstChild.outerHTML;
-    }"""
-    for about, job in zip(abouts, jobs, strict=True):
-        word, axes = drawing.found(about, job)
-        texts = [drawing.svg(geometry, word) for geometry in drawing.geometries(about, axes)]
-        assert len(texts) == (0 if about is kept else about["rank"])
-        page.evaluate("name => { location.hash = '#job=' + name }", f"{about['id']}|torch|explicit")
-        expect(page.locator("#job h2")).to_have_text(about["id"])
-        drawn = page.locator("#job svg").evaluate_all("all => all.map(element => element.outerHTML)")
-        assert drawn == [page.evaluate(parse, text) for text in texts], about
+    chips.get_by_role("button", name="✕ mismatch").click()
+    expect(page.locator("#filter")).to_have_value("verdict:mismatch")
+    expect(page.locator("#count")).to_contain_text("2 of 8 jobs")
+    expect(chips.get_by_role("button", name="known 1")).to_be_visible()
+    chips.get_by_role("button", name="‼ crash").click()
+    expect(page.locator("#filter")).to_have_value("verdict:crash")
+    expect(chips.locator("[aria-pressed=true]")).to_have_text("‼ crash 1")
+    chips.get_by_role("button", name="only new").click()
+    expect(page.locator("#filter")).to_have_value("verdict:crash is:new")
+    assert page.url.endswith("#q=" + quote("verdict:crash is:new", safe=""))
+    chips.get_by_role("button", name="‼ crash").click()
+    expect(page.locator("#count")).to_contain_text("4 of 8 jobs")
+    chips.get_by_role("button", name="only new").click()
+    expect(page.locator("#filter")).to_have_value("")
 
 
-def test_only_integers_are_drawn(open_report: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(html, "STATIC", 0)
-    about = case("made/one")
-    jobs = [mismatch(about, effective=[["<img src=x>", 0]]), mismatch(about, "keras", geometry={"stride": ["<img>"]})]
-    page = open_report(run(tmp_path, about, *jobs))
-    for job in jobs:
-        page.evaluate("name => { location.hash = '#job=' + name }", f"made/one|{job['runner']}|explicit")
-        expect(page.locator("#job")).to_contain_text(f"{job['runner']}/explicit")
-        assert page.locator("img, #job svg").count() == 0
+def test_only_differing_hides_cases_on_which_all_jobs_end_alike(open_report: Open, tmp_path: Path) -> None:
+    alike, differing = case("made/alike"), case("made/differing")
+    page = open_report(
+        run(tmp_path, alike, differing, mismatch(alike), mismatch(alike, "keras"), mismatch(differing),
+            result(differing, "keras", "explicit"))
+    )  # fmt: skip
+    page.get_by_role("button", name="only differing").click()
+    expect(page.locator("#count")).to_have_text("2 of 4 jobs, 1 of 2 cases")
+    expect(page.locator(".matrix tbody tr:not(.file) th")).to_contain_text("differing")
+
+
+def test_the_matrix_is_grouped_by_file_operator_or_cause(open_report: Open, tmp_path: Path) -> None:
+    one, pool = case("here/one"), case("there/pool", op="max_pool")
+    several = mismatch(one, causes=["bias-dropped", "layout"])
+    page = open_report(run(tmp_path, one, pool, several, result(pool, "torch", "explicit")))
+    groups = page.locator(".matrix tr.file")
+    assert groups.all_inner_texts() == ["here 1 case, 1 breaking the gate", "there 1 case"]
+    page.locator("#group").select_option("operator")
+    assert groups.all_inner_texts() == ["conv 1 case, 1 breaking the gate", "max_pool 1 case"]
+    page.locator("#group").select_option("cause")
+    assert groups.all_inner_texts() == [
+        "bias-dropped 1 case, 1 breaking the gate",
+        "layout 1 case, 1 breaking the gate",
+        "no cause 1 case",
+    ]
+
+
+def heated(folder: Path) -> Run:
+    """A mismatch of two channels, the first difference in the second one, and one whose output is too small."""
+    about, small = case("made/two"), case("made/small")
+    sample = {
+        "expected_shape": [1, 2, 2, 3],
+        "got_shape": [1, 2, 2, 3],
+        "start": [0, 0, 0, 0],
+        "expected": [[[[1, 2, 3], [4, 5, 6]], [[1, 2, 3], [4, -8, 6]]]],
+        "got": [[[[1, 2, 3], [4, 5, 6]], [[1, 2, 4], [4, 8, "nan"]]]],
+    }
+    less = {**sample, "got_shape": [1, 2, 2, 2], "got": [[[[1, 2], [4, 5]], [[1, 2], [4, 7]]]]}
+    where = {"wrong": 3, "total": 12, "first": [0, 1, 0, 2], "expected": 3.0, "got": 4.0, "largest": 16.0}
+    return run(
+        folder,
+        about,
+        small,
+        mismatch(about, sample=sample, difference={**where, "worst": [0, 1, 1, 2]}),
+        mismatch(small, sample=less, difference=None),
+    )
+
+
+def test_heatmaps_show_expected_actual_and_difference_on_one_scale(open_report: Open, tmp_path: Path) -> None:
+    page = open_report(heated(tmp_path), "#job=made/two|torch|explicit")
+    job = page.locator("article.open")
+    pictures = job.locator(".heat svg")
+    assert job.locator(".heat figcaption").all_inner_texts() == ["expected", "actual", "difference"]
+    opacity = "all => all.map(cell => [cell.getAttribute('class'), Number(cell.getAttribute('fill-opacity'))])"
+    assert pictures.nth(0).locator("rect:not(.worst, .first)").evaluate_all(opacity) == [
+        ["plus", 1 / 16], ["plus", 2 / 16], ["plus", 3 / 16], ["plus", 4 / 16], ["minus", 8 / 16], ["plus", 6 / 16]
+    ]  # fmt: skip
+    assert pictures.nth(2).locator("rect:not(.worst, .first)").evaluate_all(opacity) == [
+        ["plus", 0], ["plus", 0], ["plus", 1 / 16], ["plus", 0], ["plus", 1], ["none", 0]
+    ]  # fmt: skip
+    for number in range(3):
+        corner = "cell => [cell.getAttribute('x'), cell.getAttribute('y')]"
+        assert pictures.nth(number).locator(".worst").evaluate(corner) == ["57", "29"]
+        assert pictures.nth(number).locator(".first").evaluate(corner) == ["57", "1"]
+    expect(job.locator(".heat")).to_contain_text("−16 to 16")
+    expect(job.locator(".heat")).to_contain_text("Worst here: not a number in row 1, column 2.")
+    expect(job).to_contain_text("Of the whole output, [0, 1, 1, 2] differs most.")
+    assert job.locator(".channel:visible caption").all_inner_texts() == [
+        "expected [0, 1, :, :]",
+        "actual [0, 1, :, :]",
+        "difference",
+    ]
+    rows = job.locator(".channel:visible table").nth(2).locator("tr").all_inner_texts()
+    assert [row.split() for row in rows] == [
+        ["0", "1", "2"],
+        ["0", "0", "0", "1"],
+        ["1", "0", "16", "not", "a", "number"],
+    ]
+
+
+def test_the_channel_selector_shows_another_channel(open_report: Open, tmp_path: Path) -> None:
+    page = open_report(heated(tmp_path), "#job=made/two|torch|explicit")
+    job = page.locator("article.open")
+    expect(job.get_by_label("Channel")).to_have_value("0")
+    assert job.locator("option").all_inner_texts() == ["1", "0"]
+    job.get_by_label("Channel").select_option("0", timeout=1000)
+    job.get_by_label("Channel").select_option(label="0")
+    expect(job.locator(".channel:visible caption").first).to_have_text("expected [0, 0, :, :]")
+    expect(job.locator(".heat")).to_contain_text("No number differs in this channel.")
+    expect(job.locator(".heat .worst")).to_have_count(0)
+
+
+def test_numbers_that_only_one_of_two_shapes_has_are_marked_as_none(open_report: Open, tmp_path: Path) -> None:
+    page = open_report(heated(tmp_path), "#job=made/small|torch|explicit")
+    job = page.locator("article.open")
+    job.get_by_label("Channel").select_option(label="1")
+    classes = "all => all.map(cell => cell.getAttribute('class'))"
+    drawn = job.locator(".heat svg").nth(2).locator("rect:not(.worst)").evaluate_all(classes)
+    assert drawn == ["plus", "plus", "none", "plus", "plus", "none"]
+    expect(job.locator(".heat")).to_contain_text("Worst here: 15 in row 1, column 1.")
+
+
+def test_jobs_beyond_the_report_open_on_their_page(
+    open_report: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(html, "INLINE", 2)
+    monkeypatch.setattr(html, "PER_PAGE", 3)
+    page = open_report(varied(tmp_path))
+    entries = page.locator("#list .entry").evaluate_all(
+        "all => all.map(link => link.getAttribute('href').split('#')[0])"
+    )
+    assert entries == ["", "", "report-2.html", "report-2.html", "report-2.html", "report-3.html", "report-3.html"]
+    page.locator("#list .entry").nth(4).click()
+    page.wait_for_url("**/report-2.html#job=*")
+    job = page.locator("article.open")
+    expect(job.locator("svg.drawing").first).to_be_visible()
+    page.keyboard.press("k")
+    expect(page.locator("#list .entry")).to_have_count(3)
+    page.keyboard.press("Escape")
+    expect(page.locator("#list .entry").nth(1)).to_be_focused()
+    page.get_by_role("link", name="The whole report").click()
+    page.wait_for_url("**/report.html")
+    page.goto(page.url + "#job=" + quote("made/one|torch|symmetric"))
+    page.wait_for_url("**/report-3.html#job=*")
+    expect(page.locator("article.open")).to_contain_text("▲ hazard")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_axe_finds_nothing(open_report: Open, tmp_path: Path, dark: bool, width: int) -> None:
+    page = open_report(varied(tmp_path), dark=dark, width=width)
+    assert axe(page) == []
+    page.locator("details summary").evaluate_all("all => all.forEach(summary => summary.click())")
+    for name in ("made/one|torch|explicit", "made/two|keras|same", "made/one|torch|same"):
+        page.evaluate("name => { location.hash = '#job=' + name }", name)
+        expect(page.locator("article.open h2")).to_have_text(name.split("|")[0])
+        assert axe(page) == []
+
+
+def axe(page: Page) -> list[str]:
+    """The violations that axe-core finds, each with the first element."""
+    found = Axe().run(page).response
+    return [
+        f"{it['id']}: {it['nodes'][0]['html'][:200]} {it['nodes'][0]['failureSummary']}" for it in found["violations"]
+    ]
 
 
 def test_hostile_text_runs_nothing(open_report: Open, tmp_path: Path) -> None:
@@ -248,8 +419,8 @@ def test_hostile_text_runs_nothing(open_report: Open, tmp_path: Path) -> None:
     expect(entries).to_have_count(3)
     for number in range(3):
         entries.nth(number).click()
-        expect(page.locator("#job h2")).to_have_text(printable(f"made/{HOSTILE}"))
-        assert "<img src=x onerror=hacked=1>" in page.locator("#job").inner_text()
+        expect(page.locator("article.open h2")).to_have_text(printable(f"made/{HOSTILE}"))
+        assert "<img src=x onerror=hacked=1>" in page.locator("article.open").inner_text()
         page.keyboard.press("Escape")
     page.keyboard.press("/")
     page.keyboard.type('"<script>window"')
@@ -259,34 +430,90 @@ def test_hostile_text_runs_nothing(open_report: Open, tmp_path: Path) -> None:
     assert page.evaluate("[...document.links].every(link => link.href.startsWith('file:'))")
 
 
+@pytest.mark.parametrize("width", [1280, 360])
+def test_long_text_breaks_nothing(open_report: Open, tmp_path: Path, width: int) -> None:
+    long, words = "x" * 10_000, "words " * 2_000
+    about = case(f"made/{long}", title=long, note=words, source=long, where=long, written=words, tags=[long])
+    entry, fix = {"where": long, "reason": words, "link": long}, {"variant": long, "code": long}
+    jobs = [
+        mismatch(about, long, "x-" * 5_000, evidence=long, code=long, causes=[long], expectation=entry, fix=fix),
+        result(about, "torch", "same", "crash", failure={"message": long, "exception": long, "stderr": long}),
+    ]  # fmt: skip
+    page = open_report(run(tmp_path, about, *jobs), width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".matrix thead").evaluate("head => head.offsetHeight") < 300
+    assert page.locator(".matrix").evaluate("table => table.offsetWidth") < 1280
+    for number in range(2):
+        page.locator("#list .entry").nth(number).click()
+        job = page.locator("article.open")
+        assert job.evaluate("job => job.scrollWidth - job.clientWidth") <= 0
+        page.keyboard.press("Escape")
+
+
 def test_without_a_script_verdict_causes_and_failing_jobs_are_there(open_report: Open, tmp_path: Path) -> None:
     page = open_report(varied(tmp_path), script=False)
     expect(page.get_by_role("heading", level=1)).to_contain_text("2 regressions; 1 changed")
     expect(page.get_by_role("link", name="bias-dropped")).to_be_visible()
     expect(page.locator("#explore")).to_be_hidden()
-    worst = page.locator("details").first
-    worst.locator("summary").click()
+    page.locator("#list .entry").first.click()
+    worst = page.locator("article:target")
+    expect(worst).to_be_in_viewport()
     expect(worst.locator("svg")).to_be_visible()
     expect(worst.locator(".numbers td.f").first).to_have_text("4")
+    expect(page.locator("#agreement td").first).to_be_visible()
 
 
-def test_long_matrices_and_lists_grow_when_they_are_scrolled(open_report: Open, tmp_path: Path) -> None:
-    abouts = [case(f"made/c{number}") for number in range(300)]
+def test_of_a_long_matrix_the_rows_in_sight_are_there(open_report: Open, tmp_path: Path) -> None:
+    abouts = [case(f"made/c{number:04}") for number in range(3000)]
     page = open_report(run(tmp_path, *abouts, *map(mismatch, abouts)))
-    rows = page.locator(".matrix tbody tr:not(.file)")
-    assert rows.count() < 150
-    while rows.count() < 300:
-        before = rows.count()
-        page.locator("#frame").evaluate("frame => frame.scrollTo(0, frame.scrollHeight)")
-        expect(rows.nth(before)).to_be_attached()
-    entries = page.locator("#list .entry")
-    before = entries.count()
-    page.locator("#more").click()
-    assert entries.count() > before
-    corner, header = page.locator(".matrix .corner").bounding_box(), page.locator("#frame").bounding_box()
+    rows = page.locator(".matrix tbody tr:not(.file, .space)")
+    frame = page.locator("#frame")
+    frame.evaluate("frame => frame.scrollIntoView()")
+    for at, name in ((0, "c0000"), (1, "c2999"), (0.5, "c1500"), (0.25, "c0750")):
+        frame.evaluate("(frame, at) => frame.scrollTo(0, at * frame.scrollHeight)", at)
+        expect(rows.filter(has_text=name)).to_be_in_viewport()
+        assert rows.count() < 150
+        assert set(rows.evaluate_all("all => all.map(row => row.offsetHeight)")) == {24}
+    corner, header = page.locator(".matrix .corner").bounding_box(), frame.bounding_box()
     assert corner
     assert header
     assert abs(corner["y"] - header["y"]) < 3  # the header stays where it is
+
+
+def test_arrow_keys_walk_on_where_rows_are_not_there_yet(open_report: Open, tmp_path: Path) -> None:
+    abouts = [case(f"made/c{number:04}") for number in range(300)]
+    page = open_report(run(tmp_path, *abouts, *map(mismatch, abouts)))
+    page.locator(".matrix a.cell").first.focus()
+    for _ in range(200):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.locator("article.open h2")).to_have_text("made/c0199")
+    page.keyboard.press("Escape")
+    focused = page.evaluate("document.activeElement.getBoundingClientRect().top")
+    assert page.locator(".matrix thead").bounding_box()["y"] < focused < 800  # type: ignore[index]
+
+
+def test_the_focus_stays_where_rows_are_drawn_again(open_report: Open, tmp_path: Path) -> None:
+    abouts = [case(f"made/c{number:04}") for number in range(300)]
+    page = open_report(run(tmp_path, *abouts, *map(mismatch, abouts)))
+    cell = page.locator(".matrix tr", has_text="c0016").locator("a.cell")
+    cell.focus()
+    row = page.locator(".matrix tbody tr:not(.space)")
+    assert row.first.get_attribute("aria-rowindex") == "3"
+    page.locator("#frame").evaluate("frame => frame.scrollTo(0, 24 * 24)")
+    expect(row.first).to_have_attribute("aria-rowindex", "15")
+    expect(cell).to_be_focused()
+
+
+def test_long_lists_grow(open_report: Open, tmp_path: Path) -> None:
+    abouts = [case(f"made/c{number}") for number in range(70)]
+    page = open_report(run(tmp_path, *abouts, *map(mismatch, abouts)))
+    entries = page.locator("#list .entry")
+    assert entries.count() == 40
+    page.locator("#more").click()
+    assert entries.count() == 70
+    expect(page.locator("#more")).to_be_hidden()
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -294,6 +521,7 @@ def test_narrow_screens_scroll_only_downwards(open_report: Open, tmp_path: Path,
     page = open_report(hostile(tmp_path), width=360, dark=dark)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.locator("#list .entry").first.click()
-    assert page.locator("#job").evaluate("job => job.scrollWidth - job.clientWidth") <= 0
+    assert page.locator("article.open").evaluate("job => job.scrollWidth - job.clientWidth") <= 0
+    assert page.locator("article.open").evaluate("job => job.clientWidth") >= 350
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == ("rgb(20, 22, 26)" if dark else "rgb(255, 255, 255)")

@@ -6,48 +6,122 @@ from xml.etree import ElementTree
 
 import pytest
 
-from conformance.domain.geometry import Axis
-from conformance.render.drawing import MOST, Geometry, found, geometries, phased, plain, shown, svg
+from conformance.domain.geometry import Axis, canonical, pads_by_rule
+from conformance.render.drawing import MOST, Geometry, Windows, geometries, phased, shown, svg, windows
 from tests.render.made_journals import case, mismatch, result
 
 
+def plain(size: int, kernel: int, stride: int, dilation: int, pads: tuple[int, int]) -> Windows:
+    return windows(Axis(size, kernel, stride, dilation, *pads))
+
+
 def draw(size: int, kernel: int, stride: int, asked: tuple[int, int], other: tuple[int, int]) -> str:
-    geometry = Geometry(size, plain(size, kernel, stride, 1, asked), plain(size, kernel, stride, 1, other))
-    return svg(geometry, "effective")
+    return svg(Geometry(plain(size, kernel, stride, 1, asked), plain(size, kernel, stride, 1, other)), "effective")
 
 
-@pytest.mark.parametrize("pads", [(0, 0), (0, 1), (1, 1), (3, 0)])
-@pytest.mark.parametrize(
-    ("size", "kernel", "stride", "dilation"), [(6, 3, 2, 1), (7, 2, 3, 2), (1, 5, 1, 1), (9, 1, 4, 3)]
-)
-def test_windows_are_those_of_the_geometry(
-    size: int, kernel: int, stride: int, dilation: int, pads: tuple[int, int]
-) -> None:
-    axis = Axis(size, kernel, stride, dilation, *pads)
-    assert list(plain(size, kernel, stride, dilation, pads).starts) == list(axis.starts)
+def others(about: dict[str, Any], job: dict[str, Any]) -> list[Windows | None]:
+    return [geometry.other for geometry in geometries(about, job)[1]]
 
 
-@pytest.mark.parametrize(
-    ("fields", "done"),
-    [
-        ({"op": "conv_transpose"}, {}),
-        ({"op": "max_pool", "ceil_mode": True}, {}),
-        ({"op": "avg_pool"}, {"causes": ["unattributed"], "geometry": {"rounding": "keep"}}),
-        ({"op": "avg_pool"}, {"causes": ["ceil-mode"]}),
-    ],
-    ids=str,
-)
-def test_what_has_other_windows_is_not_drawn(fields: dict[str, Any], done: dict[str, Any]) -> None:
-    about = {**case("made/a"), **fields}
-    word, axes = found(about, mismatch(about, **done))
-    assert geometries(about, axes) == []
-    word, axes = found({**case("made/a"), "op": "max_pool"}, mismatch(about))
-    assert (word, len(geometries(case("made/a"), axes))) == ("effective", 1)
+def titles(about: dict[str, Any], job: dict[str, Any]) -> list[str]:
+    word, drawn = geometries(about, job)
+    texts = [svg(geometry, word) for geometry in drawn]
+    for text in texts:
+        ElementTree.fromstring(text)
+    return [title for text in texts for title in re.findall('<text class="t"[^>]*>([^<]*)<', text)]
+
+
+def transposed(**fields: Any) -> dict[str, Any]:
+    """4 elements, kernel 3, stride 2: 9 outputs in full, of which ``same`` crops the last."""
+    return {**case("made/t", 4), "op": "conv_transpose", "pads": [[0, 1]], "output": [8], **fields}
+
+
+def test_a_transposed_convolution_is_drawn_over_its_output() -> None:
+    about = transposed()
+    job = mismatch(about, effective=[[1, 0]], declared=[[0, 1]])
+    assert titles(about, job) == ["asked for: 0 and 1 cropped, 8 outputs", "effective: 1 and 0 cropped, 8 outputs"]
+    word, (geometry,) = geometries(about, job)
+    assert list(geometry.asked.starts) == [0, 2, 4, 6]
+    text = svg(geometry, word)
+    assert re.findall(r"(\d+ to [−\d]+)", text)[4:] == ["0 to −1", "1 to 1", "2 to 3", "3 to 5"]
+    assert "window 0 is the first that differs" in text
+
+
+def test_output_padding_adds_outputs_that_no_element_reaches() -> None:
+    about = transposed(pads=[[1, -1]], output=[9])
+    job = mismatch(about, effective=[[1, 0]])
+    assert titles(about, job) == [
+        "asked for: 1 and 0 cropped, 0 and 1 added, 9 outputs",
+        "effective: 1 and 0 cropped, 8 outputs",
+    ]
+    assert geometries(about, job)[1][0].first_difference is None
+
+
+def test_what_is_added_at_the_beginning_has_its_place() -> None:
+    about = transposed(pads=[[-1, 0]], output=[10])
+    job = mismatch(about, effective=[[0, -1]])
+    assert titles(about, job) == [
+        "asked for: 0 and 0 cropped, 1 and 0 added, 10 outputs",
+        "effective: 0 and 0 cropped, 0 and 1 added, 10 outputs",
+    ]
+    word, (geometry,) = geometries(about, job)
+    assert re.findall('class="n"[^>]*>([^<]*)<', svg(geometry, word)) == ["0123456789"] * 2
+
+
+def test_caffe_keeps_the_last_window() -> None:
+    about = {**case("made/c", 6, 1, 4), "op": "max_pool", "ceil_mode": True, "padding": "valid", "pads": [[0, 0]]}
+    (asked,) = (geometry.asked for geometry in geometries({**about, "spec": "caffe"}, mismatch(about))[1])
+    assert list(asked.starts) == list(Axis(6, 1, 4, 1, rounding="keep").starts)
+
+
+@pytest.mark.parametrize("op", ["max_pool", "avg_pool", "conv"])
+def test_a_pool_is_drawn_as_what_it_reads(op: str) -> None:
+    about = {**case("made/p"), "op": op}
+    assert titles(about, mismatch(about)) == [
+        "asked for: pads 0 and 1, 3 windows",
+        "effective: pads 1 and 0, 3 windows",
+    ]
+
+
+def test_a_pad_by_itself_has_the_elements_that_its_mode_repeats() -> None:
+    about = {**case("made/pad", 4, 1, 1), "op": "pad", "mode": "reflect", "pads": [[2, 1]]}
+    job = mismatch(about, effective=[[2, 1]], geometry={"mode": "edge"})
+    assert titles(about, job) == [
+        "asked for: pads 2 and 1 by reflect, 7 windows",
+        "effective: pads 2 and 1 by edge, 7 windows",
+    ]
+    word, (geometry,) = geometries(about, job)
+    assert geometry.first_difference == 0
+    assert re.findall('class="n"[^>]*>([^<]*)<', svg(geometry, word)) == ["2101232", "0001233"]
+    assert others(about, mismatch(about, effective=[[2, 1]])) == [None]
+
+
+def test_ceil_mode_has_a_window_that_overhangs() -> None:
+    about = {**case("made/c", 6, 3, 2), "op": "max_pool", "ceil_mode": True, "pads": [[0, 0]]}
+    assert titles(about, mismatch(about, effective=[[0, 0]])) == [
+        "asked for: pads 0 and 0, 3 windows",
+        "effective: pads 0 and 0, 2 windows",
+    ]
+    (asked,) = canonical([Axis(6, 3, 2, 1, rounding="ceil")])
+    alike = titles(about, mismatch(about, effective=[list(asked)]))
+    assert alike == ["asked for and done: pads 0 and 0, 3 windows"]
+    declared = mismatch(about, effective=None, declared=[[0, 0]])
+    assert titles(about, declared) == ["asked for and declared (what was done is not known): pads 0 and 0, 3 windows"]
+
+
+@pytest.mark.parametrize("rounding", ["floor", "ceil", "keep"])
+def test_canonical_pads_hold_as_many_windows_as_were_found(rounding: str) -> None:
+    for size in range(1, 12):
+        for kernel, stride, begin, end in ((2, 3, 0, 0), (3, 2, 1, 1), (2, 4, 1, 2), (1, 3, 0, 2)):
+            axis = Axis(size, kernel, stride, 1, begin, end, rounding)
+            if axis.output > 0:
+                again = Axis(size, kernel, stride, 1, *axis.canonical())
+                assert (again.starts, again.output) == (axis.starts, axis.output)
 
 
 def test_a_phased_stride_takes_every_phase_in_turn() -> None:
     # tf.nn.with_space_to_batch: window o starts at o % dilation + dilation * stride * (o // dilation)
-    assert list(phased(4, 2, 2, 2, (1, 0)).starts) == [-1, 0, 3, 4]
+    assert list(phased(Axis(9, 2, 2, 2, 1, 0), 4).starts) == [-1, 0, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +136,7 @@ def test_a_phased_stride_takes_every_phase_in_turn() -> None:
 def test_the_first_window_that_reads_other_elements_is_found(
     asked: tuple[int, int], other: tuple[int, int], first: int | None
 ) -> None:
-    assert Geometry(6, plain(6, 3, 2, 1, asked), plain(6, 3, 2, 1, other)).first_difference == first
+    assert Geometry(plain(6, 3, 2, 1, asked), plain(6, 3, 2, 1, other)).first_difference == first
 
 
 def test_seed_1_is_drawn_with_both_geometries_and_the_first_difference() -> None:
@@ -82,12 +156,8 @@ def test_seed_1_is_drawn_with_both_geometries_and_the_first_difference() -> None
 
 
 def test_one_geometry_is_drawn_once() -> None:
-    text = draw(6, 3, 2, (1, 1), (1, 0))
-    both = geometries(case("made/one", pads=[[1, 1]]), [[1, 0, 3, 2, 1, 0]])[0]
-    assert both.other is None
-    assert svg(both, "effective").count("input") == 1
-    assert "asked for and done" in svg(both, "effective")
-    ElementTree.fromstring(text)
+    about = case("made/one", pads=[[1, 1]])
+    assert titles(about, mismatch(about, effective=[[1, 0]])) == ["asked for and done: pads 1 and 1, 3 windows"]
 
 
 def test_large_inputs_are_cropped_near_both_ends() -> None:
@@ -114,52 +184,59 @@ PAIR = {
 }
 
 
+def axis(size: int, kernel: int, stride: int, dilation: int, begin: int, end: int) -> Windows:
+    return windows(Axis(size, kernel, stride, dilation, begin, end))
+
+
 @pytest.mark.parametrize(
-    ("geometry", "axes"),
+    ("geometry", "done"),
     [
-        ({"stride": [3, 4]}, [[0, 0, 3, 3, 2, 0], [1, 1, 2, 4, 1, 0]]),
-        ({"dilation": [1, 3]}, [[0, 0, 3, 2, 1, 0], [1, 1, 2, 1, 3, 0]]),
-        ({"swap": True}, [[0, 0, 2, 2, 2, 0], [1, 1, 3, 1, 1, 0]]),
-        ({"phased": True}, [[0, 0, 3, 2, 2, 1], [1, 1, 2, 1, 1, 8]]),
-        ({"bias": False, "flip": True}, [[0, 0, 3, 2, 2, 0], [1, 1, 2, 1, 1, 0]]),
+        ({"stride": [3, 4]}, [axis(6, 3, 3, 2, 0, 0), axis(9, 2, 4, 1, 1, 1)]),
+        ({"dilation": [1, 3]}, [axis(6, 3, 2, 1, 0, 0), axis(9, 2, 1, 3, 1, 1)]),
+        ({"swap": True}, [axis(6, 2, 2, 2, 0, 0), axis(9, 3, 1, 1, 1, 1)]),
+        ({"phased": True}, [phased(Axis(6, 3, 2, 2, 0, 0), 1), phased(Axis(9, 2, 1, 1, 1, 1), 8)]),
+        ({"bias": False, "flip": True}, [None, axis(9, 2, 1, 1, 1, 1)]),
     ],
     ids=str,
 )
 def test_what_was_done_is_the_journal_s_geometry_whatever_the_causes(
-    geometry: dict[str, object], axes: list[list[int]]
+    geometry: dict[str, object], done: list[Windows | None]
 ) -> None:
-    effective = [[0, 0], [1, 1]]
     for causes in (["unattributed"], ["dilation-ignored", "stride-first-axis", "ceil-mode"]):
-        job = mismatch(PAIR, causes=causes, effective=effective, geometry=geometry, sample=None)
-        assert found(PAIR, job) == ("effective", axes)
+        job = mismatch(PAIR, causes=causes, effective=[[0, 0], [1, 1]], geometry=geometry, sample=None)
+        found = others(PAIR, job)
+        assert [one and (one.kernel, one.dilation, list(one.starts)) for one in found] == [
+            one and (one.kernel, one.dilation, list(one.starts)) for one in _unlike(done, found)
+        ]
+
+
+def _unlike(done: list[Windows | None], found: list[Windows | None]) -> list[Windows | None]:
+    """A geometry that reads what is asked for is drawn once."""
+    asked = [axis(6, 3, 2, 2, 0, 0), axis(9, 2, 1, 1, 0, 0)]
+    return [
+        None if one and Geometry(over, one).first_difference is None else one
+        for over, one in zip(asked, done, strict=True)
+    ]
 
 
 def test_a_geometry_that_is_not_known_is_drawn_as_declared() -> None:
     about = case("made/one")
     job = mismatch(about, causes=["dilation-ignored"], effective=None, declared=[[1, 1]], geometry={"stride": [1]})
-    assert found(about, job) == ("declared", [[1, 1, 3, 2, 1, 0]])
+    assert titles(about, job) == ["asked for: pads 0 and 1, 3 windows", "declared: pads 1 and 1, 3 windows"]
 
 
-def test_without_a_geometry_what_was_done_follows_from_the_causes() -> None:
-    about = case("made/one", dilation=2)
-    assert found(about, mismatch(about, causes=["dilation-ignored"])) == ("effective", [[1, 0, 3, 2, 1, 0]])
-    assert found(about, result(about, "torch", "same", "error", declared=[[2, 2]])) == (
-        "declared",
-        [[2, 2, 3, 2, 2, 0]],
-    )
-    phased_job = mismatch(about, causes=["dilation-with-stride"], sample={"got_shape": [1, 1, 2]})
-    assert found(about, phased_job) == ("effective", [[1, 0, 3, 2, 2, 2]])
+def test_pads_that_no_window_fits_into_are_drawn_without_windows() -> None:
+    about = case("made/one", 2, 3, 1, pads=[list(pads_by_rule("same", (2,), (3,), (1,), (1,))[0])])
+    job = result(about, "torch", "explicit", "error", declared=[[0, 0]])
+    assert titles(about, job) == ["asked for: pads 1 and 1, 2 windows", "declared: pads 0 and 0, 0 windows"]
 
 
-def test_per_axis_causes_reach_their_axes() -> None:
-    causes = ["axes-swapped", "stride-first-axis", "dilation-first-axis"]
-    _, axes = found(PAIR, mismatch(PAIR, causes=causes, effective=[[0, 0], [1, 1]]))
-    assert axes == [[0, 0, 2, 2, 2, 0], [1, 1, 3, 2, 2, 0]]
-
-
-def test_a_geometry_that_is_only_declared_is_not_said_to_be_done() -> None:
-    about = case("made/one")
-    word, axes = found(about, result(about, "torch", "same", "mismatch", causes=["layout"]))
-    text = svg(geometries(about, axes)[0], word)
-    assert "declared (what was done is not known)" in text
-    assert "asked for and done" not in text
+def test_a_phased_stride_has_as_many_windows_as_the_output() -> None:
+    about = case("made/one", 9, 2, 2, 2)
+    done: dict[str, Any] = {"causes": [], "geometry": {"phased": True}, "effective": [[1, 0]]}
+    (other,) = others(about, mismatch(about, sample={"got_shape": [1, 1, 4]}, **done))
+    assert other is not None
+    assert list(other.starts) == [-1, 0, 3, 4]
+    (other,) = others(about, mismatch(about, sample={"got_shape": [4]}, **done))
+    assert other is not None
+    assert len(other.starts) == about["output"][0]

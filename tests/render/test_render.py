@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from conformance import render
-from conformance.render import junit
+from conformance.render import html, junit
 from tests.render.made_journals import hostile, varied
 
 FILES = ["junit.xml", "report.html", "results.jsonl", "summary.json", "summary.md"]
@@ -26,6 +26,16 @@ def test_twice_from_the_same_journal_gives_the_same_bytes(tmp_path: Path) -> Non
         return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     assert written() == written()
+
+
+def test_pages_of_an_earlier_longer_report_are_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "report-of-mine.html").write_text("")
+    with monkeypatch.context() as short:
+        short.setattr(html, "INLINE", 2)
+        render.write(varied(tmp_path), tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("report*")) == ["report-2.html", "report-of-mine.html", FILES[1]]
+    render.write(varied(tmp_path), tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("report*")) == ["report-of-mine.html", FILES[1]]
 
 
 def test_a_report_is_replaced_as_a_whole(tmp_path: Path) -> None:
