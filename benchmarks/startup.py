@@ -11,9 +11,10 @@ COMMANDS = {
     AGAINST: ["-c", "import numpy"],
     "--help": ["-m", "conformance", "--help"],
     "explain": ["-m", "conformance", "explain", "--input", "6", "--kernel", "3", "--stride", "2", "--padding", "same"],
+    "explain --from": ["-m", "conformance", "explain", "--from", "nn.Conv2d(64, 64, 3, 2, 1)", "--input", "56x56"],
     "list": ["-m", "conformance", "list"],
 }
-GOALS = {"--help": 1.0, "explain": 1.0, "list": 3.0}
+GOALS = {"--help": 1.0, "explain": 1.0, "explain --from": 1.0, "list": 3.0}
 
 
 def ratios(quick: bool) -> Iterator[Ratio]:

@@ -210,19 +210,41 @@ def list_(
 
 
 @commands.command()
-@click.option("--input", "sizes", required=True, metavar="N[xN…]", help="Spatial sizes, such as 6 or 224x224.")
-@click.option("--kernel", required=True, metavar="K[xK…]")
-@click.option("--stride", default="1", metavar="S[xS…]", show_default=True)
-@click.option("--dilation", default="1", metavar="D[xD…]", show_default=True)
 @click.option(
-    "--padding", required=True, metavar="PADDING", help="valid, same, same_lower, causal, fixed, 1, or 0.1x0.1"
+    "--from", "layer", metavar="LAYER", help="A layer as you write it: \"Conv2D(6, 4, strides=2, padding='same')\"."
 )
-def explain(**given: str) -> int:
-    """Work out one padding: the arithmetic, a drawing, the spelling in each framework."""
-    from conformance import explain as explaining
+@click.option("--input", "sizes", metavar="N[xN…]", help="Spatial sizes, such as 6 or 224x224.")
+@click.option("--kernel", metavar="K[xK…]")
+@click.option("--stride", metavar="S[xS…]", help="(default 1)")
+@click.option("--dilation", metavar="D[xD…]", help="(default 1)")
+@click.option("--padding", metavar="PADDING", help="valid, same, same_lower, causal, fixed, 1, or 0.1x0.1")
+@click.option("--channels", type=click.IntRange(1, 999_999), help="Input channels, where the layer does not say them.")
+@click.option(
+    "--to", "target", metavar="TARGET", help="Only what to write there: torch, tensorflow, keras, jax, onnx, caffe."
+)
+@click.option(
+    "--format", "form", default="text", show_default=True, metavar="FORMAT", help="text, json, markdown, svg or html."
+)
+def explain(layer: str | None, target: str | None, form: str, **given: Any) -> int:
+    """Work out one padding: the arithmetic, a drawing, who differs for which sizes, and what to write.
 
-    click.echo(explaining.text(explaining.configuration(**given)))
-    return 0
+    The layer comes from --from (PyTorch, Keras, TensorFlow, ONNX), or from the options. Exit status 1
+    where it cannot be written in TARGET.
+    """
+    from conformance import explanation, targets
+    from conformance.render import explained
+
+    found = explanation.of_options(layer, **given)
+    if form not in explained.FORMATS:
+        raise InputError(f"--format {form!r}; allowed: {', '.join(explained.FORMATS)}")
+    if target is None:
+        click.echo(explained.render(found, form).rstrip("\n"))
+        return 0
+    if form not in ("text", "json"):
+        raise InputError(f"--format {form} with --to; allowed: text or json")
+    snippet = targets.snippet(found.case, targets.target(target))
+    click.echo(explained.as_json(explained.snippet_record(snippet)) if form == "json" else explained.written(snippet))
+    return 0 if snippet.code else 1
 
 
 @commands.command()

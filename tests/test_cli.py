@@ -237,8 +237,20 @@ def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
         (["gate", "nowhere"], "nowhere: no journal there"),
         (["report", "nowhere"], "no journal there"),
         (["accept", "nowhere"], "no journal there"),
-        (["explain", "--input", "6", "--padding", "same"], "Missing option '--kernel'"),
-        (["explain", "--input", "6", "--kernel", "9", "--padding", "valid"], "--kernel 9 spans 9; allowed: up to"),
+        (["explain", "--input", "6", "--padding", "same"], "--kernel is missing; allowed: --from LAYER, or --input,"),
+        (
+            ["explain", "--input", "6", "--kernel", "9", "--padding", "valid"],
+            "kernel 9 with dilation 1 spans 9; allowed: up",
+        ),
+        (["explain", "--from", "Conv2D(6, k)", "--input", "9x9"], "layer:1:11: kernel_size is 'k'; allowed: a literal"),
+        (["explain", "--from", "Conv2D(6, 3)"], "--input is missing; allowed: 2 sizes, such as 224x224"),
+        (["explain", "--from", "Conv2D(6, 3)", "--padding", "same"], "--padding with --from; allowed: what the layer"),
+        (["explain", "--from", "Conv2D(6, 3)", "--input", "9x9", "--to", "mxnet"], "--to 'mxnet'; allowed: torch, ten"),
+        (["explain", "--from", "Conv2D(6, 3)", "--input", "9x9", "--format", "pdf"], "--format 'pdf'; allowed: text,"),
+        (
+            ["explain", "--from", "Conv2D(6, 3)", "--input", "9x9", "--to", "jax", "--format", "svg"],
+            "--format svg with --to; allowed: text or json",
+        ),
         (["list", "--runner", "pytorch"], "unknown runner 'pytorch'"),
         (["probe", "seeds/keras-same-stride/k4-s2-i64"], "--runner is missing"),
         (["probe", "nowhere", "--runner", "torch"], "no case 'nowhere'; allowed: what 'conformance list' prints"),
@@ -435,6 +447,28 @@ def test_explain_prints_the_arithmetic_and_the_drawing() -> None:
     assert "2 from 4 |    ###|" in ended.stdout
 
 
+def test_explain_takes_a_layer_as_it_is_written_and_says_what_to_write_elsewhere() -> None:
+    layer = ("--from", "nn.Conv2d(64, 64, 3, stride=2, padding=1)", "--input", "56x56")
+    whole = conformance("explain", *layer)
+    assert whole.returncode == 0
+    assert whole.stdout.startswith("nn.Conv2d(64, 64, 3, stride=2, padding=1) (torch)\n1.1x1.1 padding: input 56x56")
+    told = conformance("explain", *layer, "--to", "keras")
+    assert told.returncode == 0
+    assert told.stdout.startswith("# Keras, right for every size\n# x: N H W C (1, 56, 56, 64)")
+    assert "keras.layers.ZeroPadding2D(((1, 1), (1, 1)))" in told.stdout
+    as_json = json.loads(conformance("explain", *layer, "--to", "keras", "--format", "json").stdout)
+    assert as_json["code"] in told.stdout
+    assert as_json["sizes"] == "for every size"
+
+
+def test_explain_ends_with_1_where_a_layer_cannot_be_written() -> None:
+    layer = ("--from", "nn.Conv2d(4, 4, 3, stride=2, dilation=2)", "--input", "56x56")
+    ended = conformance("explain", *layer, "--to", "keras")
+    assert ended.returncode == 1
+    assert ended.stdout.startswith("# Keras: not to be written. Keras' convolution layers refuse")
+    assert conformance("explain", *layer).returncode == 0
+
+
 def test_probe_reads_what_a_runner_does() -> None:
     options = ("--input", "6x7", "--kernel", "3", "--stride", "2", "--padding", "same", "--channels", "2", "--bias")
     right = conformance("probe", "--runner", FAKES + "Right/asked", *options)
@@ -477,6 +511,7 @@ def test_help_and_version() -> None:
         (["--help"], set()),
         (["run", "--help"], set()),
         (["explain", "--input", "6", "--kernel", "3", "--padding", "same"], set()),
+        (["explain", "--from", "Conv2D(6, 3)", "--input", "6x6", "--format", "json"], set()),
         (["doctor"], {"numpy", "pydantic", "yaml"}),
         (["list"], {"pydantic", "yaml"}),
         (["list", "--runner", "tf1"], {"pydantic", "yaml"}),

@@ -76,9 +76,11 @@ class Axis:
 
         None stands for what is no element, -1 for padding that an average counts.
         """
-        return [
-            [self._read(place) for place in range(start, start + self.extent, self.dilation)] for start in self.starts
-        ]
+        return [self.window(start) for start in self.starts]
+
+    def window(self, start: int) -> List[Optional[int]]:
+        """What each tap of the window from ``start`` on reads."""
+        return [self._read(place) for place in range(start, start + self.extent, self.dilation)]
 
     def _read(self, place: int) -> Optional[int]:
         if 0 <= place < self.size or self.mode != "constant":
@@ -306,7 +308,16 @@ def canonical(over: Sequence[AnyAxis]) -> Pads:
 
 def same_elements(left: Sequence[AnyAxis], right: Sequence[AnyAxis]) -> bool:
     """Whether two geometries over one input have as many windows, and each reads the same elements."""
-    return all(_same_taps(a, b) or a.reads() == b.reads() for a, b in zip(left, right))
+    return all(_same_taps(a, b) or _same_reads(a, b) for a, b in zip(left, right))
+
+
+def _same_reads(a: AnyAxis, b: AnyAxis) -> bool:
+    """Whether two sampling maps are equal; of windows the first that differs ends it."""
+    if not isinstance(a, Axis) or not isinstance(b, Axis):
+        return a.reads() == b.reads()
+    if max(a.output, 0) != max(b.output, 0):
+        return False
+    return all(a.window(one) == b.window(two) for one, two in zip(a.starts, b.starts))
 
 
 def _same_taps(a: AnyAxis, b: AnyAxis) -> bool:

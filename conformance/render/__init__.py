@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from conformance.journal import Run
-from conformance.render import html, junit, markdown, summary_json
-from conformance.render.digest import digest
+if TYPE_CHECKING:
+    from conformance.journal import Run
 
 REPORT = "report.html"
 
@@ -18,6 +18,9 @@ def write(run: Run, folder: Path) -> Path:
     Everything is rendered before anything is written, and each file is moved into place as a whole:
     who reads one while it is replaced sees the old one or the new one. Raises ``OSError``.
     """
+    from conformance.render import html, junit, markdown, summary_json
+    from conformance.render.digest import digest
+
     found = digest(run)
     files = {
         REPORT: html.render(run, found),

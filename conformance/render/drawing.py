@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 CELL = 16
 """Width and height of an element."""
@@ -151,7 +151,21 @@ def geometries(case: Mapping[str, Any], axes: Sequence[Sequence[int]]) -> list[G
     return drawn
 
 
-def svg(geometry: Geometry, word: str) -> str:
+class Words(NamedTuple):
+    """What a row holds, what the two amounts beside it are, and what lies over it."""
+
+    row: str = "input"
+    amounts: str = "pads"
+    over: str = "window"
+
+
+WINDOWS = Words()
+
+CONTRIBUTIONS = Words("output", "crops", "element")
+"""Of a transposed convolution, which lays each element's taps over the output."""
+
+
+def svg(geometry: Geometry, word: str, words: Words = WINDOWS) -> str:
     """The drawing of one axis: asked for above, ``word`` (effective, declared) below, the first difference marked."""
     asked, other, size = geometry.asked, geometry.other, geometry.size
     both = [asked] if other is None else [asked, other]
@@ -161,12 +175,12 @@ def svg(geometry: Geometry, word: str) -> str:
     first = geometry.first_difference
     parts: list[str] = []
     y = 0
-    for windows, title in zip(both, ("asked for" if other else ALIKE[word], word), strict=False):
-        block, y = _block(windows, size, view, title, first, y)
+    for windows, title in zip(both, ("asked for" if other else ALIKE.get(word, word), word), strict=False):
+        block, y = _block(windows, size, view, title, first, y, words)
         parts += block
-    label = "; ".join(_sentence(windows, name) for windows, name in zip(both, ("asked for", word), strict=False))
+    label = "; ".join(_sentence(windows, name, words) for windows, name in zip(both, ("asked for", word), strict=False))
     if first is not None:
-        label += f"; window {first} is the first that differs"
+        label += f"; {words.over} {first} is the first that differs"
     width = view.width
     return (
         f'<svg class="drawing" role="img" aria-label="{label}" viewBox="0 0 {width} {y}" width="{width}" height="{y}">'
@@ -219,17 +233,20 @@ class View:
             yield from range(max(begin, self.high - SIDE), end)
 
 
-def _sentence(windows: Windows, title: str) -> str:
+def _sentence(windows: Windows, title: str, words: Words) -> str:
     count = len(windows.starts)
-    return f"{title}: pads {windows.begin} and {windows.end}, {count} window{'' if count == 1 else 's'}"
+    amounts = f"{words.amounts} {windows.begin} and {windows.end}"
+    return f"{title}: {amounts}, {count} {words.over}{'' if count == 1 else 's'}"
 
 
-def _block(windows: Windows, size: int, view: View, title: str, first: int | None, top: int) -> tuple[list[str], int]:
+def _block(
+    windows: Windows, size: int, view: View, title: str, first: int | None, top: int, words: Words
+) -> tuple[list[str], int]:
     """A title, the padded row and the windows of one geometry; and where the next one begins."""
     middle = top + 14 + CELL // 2 + 7
     parts = [
-        f'<text class="t" x="0" y="{top + 13}">{_sentence(windows, title)}</text>',
-        f'<text x="0" y="{middle}">input</text>',
+        f'<text class="t" x="0" y="{top + 13}">{_sentence(windows, title, words)}</text>',
+        f'<text x="0" y="{middle}">{words.row}</text>',
     ]
     y = top + 18
     pads = [*view.places(-windows.begin, 0), *view.places(size, size + windows.end)]

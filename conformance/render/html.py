@@ -63,7 +63,7 @@ JOB_FIELDS = (
 
 def render(run: Run, found: Digest) -> str:
     """The whole page."""
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = _asset("drawing.css") + _asset("report.css"), _asset("report.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(_asset("report.html.j2")).render(
         found=found,

@@ -7,7 +7,6 @@ A model holds one node written by a variant (``pads`` or ``auto_pad``), or what
 from __future__ import annotations
 
 import io
-import json
 import warnings
 from dataclasses import replace
 from functools import cache
@@ -52,12 +51,13 @@ def node(case: Case, up: bool, data: str = "x", **padding: object) -> str:
 
     ``up`` is ``ceil_mode``.
     """
-    inputs = [data, "w", *["b"] * case.bias] if case.weighted else [data]
+    names = [data, "w", *["b"] * case.bias] if case.weighted else [data]
+    inputs = ", ".join(f'"{name}"' for name in names)
     dilated = not case.pool or max(case.dilation) > 1
     return call(
         "helper.make_node",
         f'"{OP_TYPES[case.op]}"',
-        json.dumps(inputs),
+        f"[{inputs}]",
         '["y"]',
         kernel_shape=list(case.kernel),
         strides=list(case.stride),
@@ -72,9 +72,8 @@ def node(case: Case, up: bool, data: str = "x", **padding: object) -> str:
 def pads(case: Case) -> Optional[Spelling]:
     """Explicit pads, all the begins and then all the ends: right for every case but crops below zero."""
     if case.op == "pad":
-        inputs = ["x", "pads", *["value"] * (case.mode == "constant")]
-        options = {"mode": PAD_MODES[case.mode]}
-        return Spelling(case.pads, call("helper.make_node", '"Pad"', json.dumps(inputs), '["y"]', **options))
+        inputs = '["x", "pads", "value"]' if case.mode == "constant" else '["x", "pads"]'
+        return Spelling(case.pads, call("helper.make_node", '"Pad"', inputs, '["y"]', mode=PAD_MODES[case.mode]))
     more = [max(-end, extra) for (_, end), extra in zip(case.pads, case.output_padding or (0,) * case.rank)]
     flat = [begin for begin, _ in case.pads] + [end + extra for (_, end), extra in zip(case.pads, more)]
     if min(flat) < 0:

@@ -96,7 +96,7 @@ def fixed(data_format: str) -> Write:
 
 
 def valid(case: Case) -> Optional[Spelling]:
-    """A pool after ``tf.pad``, a slice of a transposed convolution, with ``padding="valid"``; ``tf.pad`` by itself."""
+    """``valid`` after ``tf.pad``, of a transposed convolution a slice; a pad by itself."""
     if case.op == "pad":
         return alone(case)
     function = layer_name(case)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Optional
 
 from conformance.domain.case import OPS, Case
@@ -160,10 +161,10 @@ def channels_last(case: Case) -> Optional[Spelling]:
         spelling = explicit(case)
     if case.rank == 1 or spelling is None:
         return None
-    names = ["x"] if case.pool else ["x", "weight"]
+    names = ["x", "weight"] if case.weighted else ["x"]
     memory = f"torch.channels_last{'_3d' if case.rank == 3 else ''}"
     laid_out = ", ".join(f"{name}.contiguous(memory_format={memory})" for name in names)
-    return Spelling(case.pads, f"(lambda {', '.join(names)}: {spelling.code})({laid_out})")
+    return replace(spelling, code=f"(lambda {', '.join(names)}: {spelling.code})({laid_out})")
 
 
 class Torch(Runner):

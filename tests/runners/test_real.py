@@ -7,14 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
 
-from conformance import cases, explain, gate, journal, pipeline, plan, runners
+from conformance import cases, gate, journal, pipeline, plan, runners, targets
 from conformance.domain.case import DTYPES, Case
 from conformance.pipeline import Finished, Options
 from conformance.plan import select_cases
@@ -234,30 +233,41 @@ class SeenError(Exception):
     """Carries the code that a runner was about to execute."""
 
 
-@pytest.mark.parametrize("name", [name for name in runners.CORE if name not in ("onnx2keras-same", "torch-onnx")])
+EXECUTED = {
+    ("torch", "module"): ("onnx2keras", "torch-export"),
+    ("torch", "explicit"): ("torch", "explicit"),
+    ("tensorflow", "same"): ("tensorflow", "same"),
+    ("tensorflow", "explicit"): ("tensorflow", "explicit"),
+    ("keras", "same"): ("keras", "same"),
+    ("keras", "zeropad"): ("keras", "zeropad"),
+    ("keras", "causal"): ("keras", "causal"),
+    ("jax", "named"): ("conformance.runners.jax:Jax", "named"),
+    ("jax", "explicit"): ("conformance.runners.jax:Jax", "explicit"),
+    ("onnx", "pads"): ("onnxruntime", "pads"),
+}
+"""The variant of a snippet -> the runner and variant that execute its text."""
+
+
+@pytest.mark.parametrize("name", [name for name in targets.TARGETS if name != "caffe"])
 def test_what_explain_prints_is_what_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The frameworks are stand-ins: all that counts is the text that ``build`` has evaluated."""
 
     def evaluate(self: Runner, code: str, arguments: str = "") -> Any:
         raise SeenError(code)
 
-    runner = runners.load(name)
     monkeypatch.setattr(Runner, "evaluate", evaluate)
-    runner.tf = runner.torch = MagicMock()  # type: ignore[attr-defined]
     told = 0
     for case in CASES:
-        # The command line has no way to say these.
-        plain = replace(case, channels=1, filters=1, groups=1, bias=False, batch=1, dtype="float32", tags=())
-        lines = [line.strip() for line in explain.text(plain).splitlines()]
-        for variant, write in runner.variants.items():
-            if write(plain) is None or "change-ordering" in variant:
-                assert f"{name}/{variant}" not in {line.split("   ←")[0] for line in lines}
-                continue
-            with pytest.raises(SeenError) as seen:
-                runner.build(plain, variant, Weights(MagicMock(), None))
-            (place,) = [n for n, line in enumerate(lines) if line.split("   ←")[0] == f"{name}/{variant}"]
-            assert lines[place + 1] == str(seen.value)
-            told += 1
+        found = targets.snippet(case, name)
+        if not found.code:
+            continue
+        spec, variant = EXECUTED[name, found.variant]
+        runner = runners.load(spec)
+        runner.tf = runner.torch = MagicMock()  # type: ignore[attr-defined]
+        with pytest.raises(SeenError) as seen:
+            runner.build(case, variant, Weights(MagicMock(), None))
+        assert found.code.count(str(seen.value)) == 1
+        told += 1
     assert told >= 20
 
 
