@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from conformance.agreement import law, overall, spell
 from conformance.domain.case import Case
-from conformance.domain.geometry import Pads, Sizes, same_elements
+from conformance.domain.geometry import Axis, Pads, Sizes, same_elements
 from conformance.domain.records import Spelling
 from conformance.errors import InputError
 from conformance.runners import caffe, jax, keras, onnx_models, tensorflow, torch
@@ -75,6 +75,10 @@ TENSORFLOW_SAME_POOL = (
     lambda case: case.pool and max(case.dilation) > 1,
     "tf.nn.pool refuses SAME together with a dilation.",
 )
+TENSORFLOW_ALONE = (
+    lambda case: case.op == "max_pool" and any(isinstance(axis, Axis) and axis.lonely for axis in case.asked),
+    "TensorFlow's largest of padding alone is the lowest finite number, not -inf.",
+)
 TENSORFLOW_GROUPS = (
     lambda case: case.op == "conv" and case.rank == 3 and case.groups > 1,
     "TensorFlow's Conv3D has no groups on the CPU.",
@@ -137,6 +141,12 @@ def _keras_absent(case: Case) -> str:
     return "Keras' pools pad by 'same' alone, and ZeroPadding in front would be counted, or be larger than the input."
 
 
+def _onnx_absent(case: Case) -> str:
+    return (
+        "ONNX's ConvTranspose adds outputs at the end alone, and auto_pad, which would, is not done so by its runtimes."
+    )
+
+
 def _caffe_absent(case: Case) -> str:
     if case.transposed:
         return "Caffe's Deconvolution has no output padding."
@@ -164,7 +174,9 @@ TARGETS: dict[str, Target] = {
         "TensorFlow",
         (
             Variant("same", tensorflow.same, IN_TENSORFLOW, (TENSORFLOW_SAME_POOL, *TENSORFLOW_CONV)),
-            Variant("explicit", tensorflow.explicit, IN_TENSORFLOW, (TENSORFLOW_POOL, *TENSORFLOW_CONV)),
+            Variant(
+                "explicit", tensorflow.explicit, IN_TENSORFLOW, (TENSORFLOW_POOL, TENSORFLOW_ALONE, *TENSORFLOW_CONV)
+            ),
         ),
         lambda case: _last(case, "filters", "bias", tensorflow.separate(case)),
         _never,
@@ -189,7 +201,7 @@ TARGETS: dict[str, Target] = {
         "ONNX",
         (Variant("pads", onnx_models.pads, IN_ONNX, (ONNX_POOL,)),),
         lambda case: _first(case, "w", "b"),
-        _never,
+        _onnx_absent,
     ),
     "caffe": Target(
         "Caffe", (Variant("prototxt", caffe.prototxt, "{}"),), lambda case: _first(case, "weight"), _caffe_absent
