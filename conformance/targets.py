@@ -98,7 +98,7 @@ MODULE = "from torch import nn\n\nlayer = {}\ny = layer(x)"
 IN_TENSORFLOW = f"{tensorflow.TensorFlow.preamble}\n\ny = {{}}"
 IN_KERAS = "import keras\n\nlayer = {}\ny = layer(x)"
 IN_JAX = f"{jax.Jax.preamble}\n\ny = {{}}"
-IN_ONNX = f"{onnx_models.Converter.preamble}\n\nnode = {{}}"
+IN_ONNX = "from onnx import helper\n\nnode = {}"
 
 
 def _first(case: Case, weight: str, bias: str = "bias") -> dict[str, tuple[str, Sizes]]:

@@ -118,9 +118,9 @@ class Axis:
         if not axis.meets_input:
             total = self.begin + self.end
             shifted = (replace(self, begin=b, end=total - b) for b in range(self.begin))
-            axis = next((other for other in shifted if not other.meets_input), self)
-        last = (axis.output - 1) * axis.stride + axis.extent - axis.begin
-        return axis.begin, max(last - axis.size, 0)
+            alike = (other for other in shifted if not other.meets_input and other.output == self.output)
+            axis = next(alike, self)
+        return axis.begin, max(axis.end_for(axis.output), 0)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from math import isinf
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 from conformance.domain.case import Case
-from conformance.domain.geometry import Axis, Pads, Sizes, canonical, same_elements
+from conformance.domain.geometry import Axis, Pads, Sizes, same_elements
 from conformance.domain.records import Spelling
 
 if TYPE_CHECKING:
@@ -127,7 +127,9 @@ def number(value: float) -> str:
 def padded_reach(case: Case, pads: Optional[Pads] = None) -> Pads:
     """What to pad a pool's input with by hand: its pads, or with ceil as far as its last window reaches."""
     pads = case.pads if pads is None else pads
-    return canonical(case.axes(pads)) if rounds_up(case) else pads
+    if not rounds_up(case):
+        return pads
+    return tuple((axis.begin, max(axis.end_for(axis.output), 0)) for axis in case.axes(pads))
 
 
 def rounds_up(case: Case) -> bool:

@@ -72,8 +72,7 @@ def node(case: Case, up: bool, data: str = "x", **padding: object) -> str:
 def pads(case: Case) -> Optional[Spelling]:
     """Explicit pads, all the begins and then all the ends: right for every case but crops below zero."""
     if case.op == "pad":
-        inputs = '["x", "pads", "value"]' if case.mode == "constant" else '["x", "pads"]'
-        return Spelling(case.pads, call("helper.make_node", '"Pad"', inputs, '["y"]', mode=PAD_MODES[case.mode]))
+        return pads_alone(case)
     more = [max(-end, extra) for (_, end), extra in zip(case.pads, case.output_padding or (0,) * case.rank)]
     flat = [begin for begin, _ in case.pads] + [end + extra for (_, end), extra in zip(case.pads, more)]
     if min(flat) < 0:
@@ -81,6 +80,18 @@ def pads(case: Case) -> Optional[Spelling]:
     up = rounds_up(case)
     code = node(case, up, pads=flat, output_padding=more if case.transposed and any(more) else None)
     return Spelling(case.pads, code, rounding="ceil" if up else "")
+
+
+def pads_alone(case: Case) -> Spelling:
+    """A ``Pad`` node with its pads and its value, which are inputs of it."""
+    flat = [0, 0, *(begin for begin, _ in case.pads), 0, 0, *(end for _, end in case.pads)]
+    parts = [f'numpy_helper.from_array(np.array({flat}), "pads")']
+    inputs = '["x", "pads"]'
+    if case.mode == "constant":
+        parts.append(f'numpy_helper.from_array(np.array({number(case.value)}, "{case.dtype}"), "value")')
+        inputs = '["x", "pads", "value"]'
+    parts.append(call("helper.make_node", '"Pad"', inputs, '["y"]', mode=PAD_MODES[case.mode]))
+    return Spelling(case.pads, f"[{', '.join(parts)}]")
 
 
 def auto_pad(case: Case) -> Optional[Spelling]:
@@ -210,7 +221,7 @@ class Converter(Runner):
 
     models: Tuple[str, ...] = ("pads", "auto_pad")
     options: Mapping[str, Mapping[str, Any]] = {"": {}}
-    preamble = "from onnx import helper"
+    preamble = "import numpy as np\nfrom onnx import helper, numpy_helper"
 
     def __init__(self) -> None:
         super().__init__()
@@ -251,12 +262,11 @@ class Converter(Runner):
 
 
 def single_node(part: Any, case: Case, weights: Weights, dynamic: bool = False) -> Any:
-    """An ONNX model of a node or a list of them, its weights as initialisers, with static shapes or ``dynamic``.
+    """An ONNX model of a node, or a list with tensors, its weights as initialisers, with static shapes or ``dynamic``.
 
     Where specifications differ, ONNX's text and its shape inference do too, and no output shape is stated.
     """
-    import numpy as np
-    from onnx import helper, numpy_helper
+    from onnx import NodeProto, helper, numpy_helper
 
     element = element_type(case.dtype)
     kind = array_type(case.dtype)
@@ -264,18 +274,15 @@ def single_node(part: Any, case: Case, weights: Weights, dynamic: bool = False) 
     initializers = [
         numpy_helper.from_array(part.astype(kind), name) for name, part in parts.items() if part is not None
     ]
-    if case.op == "pad":
-        begins, ends = zip(*case.pads)
-        amounts = np.array([0, 0, *begins, 0, 0, *ends], np.int64)
-        initializers.append(numpy_helper.from_array(amounts, "pads"))
-        if case.mode == "constant":
-            initializers.append(numpy_helper.from_array(np.array(case.value, kind), "value"))
+    given = part if isinstance(part, list) else [part]
+    nodes = [one for one in given if isinstance(one, NodeProto)]
+    initializers += [one for one in given if not isinstance(one, NodeProto)]
     sizes: Tuple[Any, ...] = (case.input, case.output(case.pads))
     if dynamic:
         sizes = tuple([f"{name}{axis}" for axis in range(case.rank)] for name in ("input", "output"))
     shape = None if case.disputed else (case.batch, case.filters, *sizes[1])
     graph = helper.make_graph(
-        part if isinstance(part, list) else [part],
+        nodes,
         "case",
         [helper.make_tensor_value_info("x", element, (case.batch, case.channels, *sizes[0]))],
         [helper.make_tensor_value_info("y", element, shape)],

@@ -403,3 +403,12 @@ def test_the_crop_at_the_end_leaves_an_output_size() -> None:
         pads = pads_for((TransposedAxis(size, kernel, stride, dilation, begin, 9),), (count,))
         assert pads[0][0] == begin
         assert TransposedAxis(size, kernel, stride, dilation, *pads[0]).output == count
+
+
+def test_canonical_pads_have_as_many_windows_however_they_are_rounded() -> None:
+    sizes = product(range(1, 4), range(1, 4), (1, 2, 3), (1, 2), range(5), range(5))
+    for numbers, rounding in product(sizes, ("floor", "ceil", "keep")):
+        axis = Axis(*numbers, rounding)
+        if axis.output > 0:
+            begin, end = axis.canonical()
+            assert replace(axis, begin=begin, end=end, rounding="floor").output == axis.output, axis
