@@ -104,8 +104,9 @@ def figures(session: nox.Session) -> None:
     for module in ("planted", "judging", "control", "alarms"):
         in_frameworks(session, f"benchmarks.{module}")
     in_frameworks(session, "conformance", "audit")
-    for runner in ("torch/explicit", "onnxruntime/pads"):
-        in_frameworks(session, "conformance", "exhaust", "--runner", runner)
+    in_frameworks(session, "conformance", "exhaust", "--runner", "torch/explicit")
+    others = [part for op in ("conv", "conv_transpose", "avg_pool", "pad") for part in ("--op", op)]
+    in_frameworks(session, "conformance", "exhaust", "--runner", "onnxruntime/pads", *others)
 
 
 @nox.session(venv_backend="none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from string import ascii_letters
 
@@ -14,13 +15,16 @@ from conformance.audit import RIGHT, Power
 from conformance.render.plain import counted, one_line
 from conformance.runners.onnx_node_tests import Skipped
 
+WIDTH = 100
+"""Columns where there is no terminal: the whole table."""
+
 LISTED = 100
 """Cases that are named in a list."""
 
 
 def show(powers: Sequence[Power], skipped: Sequence[Skipped], matrix: bool, no_color: bool = False) -> None:
     """Print the scores, what is not told apart, and with ``matrix`` every case's answers."""
-    console = Console(no_color=no_color, highlight=False)
+    console = Console(no_color=no_color, highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for title in ("operator", "cases", "mistakes seen", "pairs told apart", "score", "vacuous", "spare"):
         table.add_column(title, justify="left" if title == "operator" else "right", no_wrap=True)
