@@ -145,7 +145,11 @@
     if (!next) return;
     if (current) {
       opener = next;
-      location.replace(next.href);
+      if (next.pathname !== location.pathname) location.replace(next.href);
+      else {
+        history.replaceState(null, "", next.hash); // no navigation, which would move the focus later on
+        follow();
+      }
     } else next.focus();
   }
 
