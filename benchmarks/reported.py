@@ -61,14 +61,19 @@ def document(run: Run) -> Iterator[str]:
     yield "| --- | --- | --- |"
     for case in replayed:
         name = case["id"].removeprefix("reported/")
-        yield f"| [{name}](https://{case['source']}) {case['note']} | `{case['tags'][0]}` | {told[case['id']]} |"
+        yield f"| {named(name, case['source'])} {case['note']} | `{case['tags'][0]}` | {told[case['id']]} |"
     yield ""
     yield "## Not replayed"
     yield ""
     yield "| report | what is left open |"
     yield "| --- | --- |"
     for report in left:
-        yield f"| [{report['id']}](https://{report['source']}) {report['title']} | {report['open']} |"
+        yield f"| {named(report['id'], report['source'])} {report['title']} | {report['open']} |"
+
+
+def named(name: str, source: str) -> str:
+    """A report with its source: a link to a page, or a thread as ``owner/repository#number``."""
+    return f"{name} ({source})" if "#" in source else f"[{name}](https://{source})"
 
 
 def packages(run: Run) -> str:
