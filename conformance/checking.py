@@ -131,7 +131,7 @@ def save(model: Model, folder: Path) -> Saved:
     for case, same in layers.distinct(model.layers):
         if not layers.pads_something(case):
             continue
-        name = unique(word(same[0].name), taken)
+        name = layers.unique(word(same[0].name), taken)
         found = fields(case)
         if isinstance(found, InputError):
             left.append(f"{same[0].name}: {found}")
@@ -185,16 +185,6 @@ def fields(case: Case) -> dict[str, Any] | InputError:
 def word(text: str) -> str:
     """A name as a case's identity may have it."""
     return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("._-")[:100] or "layer"
-
-
-def unique(name: str, taken: set[str]) -> str:
-    """The name, with a number behind it where it is taken."""
-    number, made = 1, name
-    while made in taken:
-        number += 1
-        made = f"{name}-{number}"
-    taken.add(made)
-    return made
 
 
 def place(path: Path, data: bytes) -> None:

@@ -120,3 +120,13 @@ def distinct(layers: Sequence[Layer]) -> list[tuple[Case, list[Layer]]]:
 def pads_something(case: Case) -> bool:
     """Whether the padding of a layer, or its rounding, can go wrong: any that is not plainly valid."""
     return case.padding not in ("valid", ((0, 0),) * case.rank) or case.ceil_mode or prod(case.output_shape or (0,)) > 0
+
+
+def unique(name: str, taken: set[str], joint: str = "-") -> str:
+    """A name, with a number behind it where it is taken; it is taken from now on."""
+    number, made = 1, name
+    while made in taken:
+        number += 1
+        made = f"{name}{joint}{number}"
+    taken.add(made)
+    return made

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from conformance.domain.case import Case, by
 from conformance.domain.geometry import Pads, Sizes
 from conformance.errors import InputError
 from conformance.models import onnx_file, targets
+from conformance.models.layers import unique
 from conformance.models.onnx_file import Found
 from conformance.models.targets import Target
 from conformance.strict_yaml import shown_path
@@ -170,14 +172,7 @@ def _pad(node: Any, change: Edit, opset: int, taken: set[str], behind: bool) -> 
     """The ``Pad`` beside a node, joined to it, with its constants: its pads are an input since opset 11."""
     from onnx import TensorProto, helper
 
-    def name(text: str) -> str:
-        number, made = 1, text
-        while made in taken:
-            number += 1
-            made = f"{text}_{number}"
-        taken.add(made)
-        return made
-
+    name = partial(unique, taken=taken, joint="_")
     base = onnx_file.name_of(node)
     amounts = flat(((0, 0), (0, 0), *change.around))
     if behind:
