@@ -105,7 +105,7 @@ def _first(case: Case, weight: str, bias: str = "bias") -> dict[str, tuple[str, 
     """Channels first, the weights as PyTorch, JAX, ONNX and Caffe have them."""
     spatial = " ".join("DHW"[-case.rank :])
     shapes = {"x": (f"N C {spatial}", case.input_shape)}
-    if not case.pool:
+    if case.weighted:
         layout = f"{'I O' if case.transposed else 'O I'} {spatial}"
         shapes[weight] = (layout, case.weight_shape)
         if case.bias:
@@ -117,7 +117,7 @@ def _last(case: Case, weight: str, bias: str, separate: bool) -> dict[str, tuple
     """Channels last, the weights as TensorFlow and Keras have them."""
     spatial = " ".join("DHW"[-case.rank :])
     shapes = {"x": (f"N {spatial} C", (case.batch, *case.input, case.channels))}
-    if not case.pool:
+    if case.weighted:
         outer, inner = case.weight_shape[:2]
         pair = (case.channels, case.filters // case.channels) if separate else (inner, outer)
         layout = f"{spatial} {'C M' if separate else 'O I' if case.transposed else 'I O'}"

@@ -124,6 +124,17 @@ def number(value: float) -> str:
     return f'float("{value}")' if isinf(value) else repr(value)
 
 
+def last_axis_first(pads: Pads) -> Tuple[int, ...]:
+    """Pads as PyTorch takes them: begin and end of the last axis, then of the one before it."""
+    return tuple(amount for pair in reversed(pads) for amount in pair)
+
+
+def counted_share(case: Case, reach: Pads) -> Tuple[Pads, Pads]:
+    """Of an average's padding by hand, what counts as elements, and what lies beyond it."""
+    inner = tuple((begin, min(end, far)) for (begin, end), (_, far) in zip(case.pads, reach))
+    return inner, tuple((0, far - end) for (_, end), (_, far) in zip(inner, reach))
+
+
 def padded_reach(case: Case, pads: Optional[Pads] = None) -> Pads:
     """What to pad a pool's input with by hand: its pads, or with ceil as far as its last window reaches."""
     pads = case.pads if pads is None else pads

@@ -6,9 +6,8 @@ from math import prod
 from typing import TYPE_CHECKING, Optional
 
 from conformance.domain.case import OPS, Case
-from conformance.domain.geometry import Pads
 from conformance.domain.records import Spelling
-from conformance.runners.contract import Runner, Weights, call, padded_reach
+from conformance.runners.contract import Runner, Weights, call, counted_share, padded_reach
 
 if TYPE_CHECKING:
     from conformance.runners.contract import Array, Layer
@@ -80,10 +79,8 @@ def pool(case: Case, padding: object) -> str:
         return f"{total} / {prod(case.kernel)}"
     ones, rest = "jnp.ones_like(x)", padding
     if case.count_include_pad:
-        reach = padded_reach(case)
-        inner = tuple((begin, min(end, far)) for (begin, end), (_, far) in zip(case.pads, reach))
+        inner, rest = counted_share(case, padded_reach(case))
         ones = f"jnp.pad({ones}, {((0, 0), (0, 0), *inner)}, constant_values=1.0)"
-        rest = tuple((0, far - end) for (_, end), (_, far) in zip(inner, reach))
     return f"{total} / {window(case, ones, '0.0', 'lax.add', rest)}"
 
 
@@ -101,8 +98,7 @@ def explicit(case: Case) -> Optional[Spelling]:
     if case.transposed:
         return Spelling(case.pads, with_bias(case, transposed(case)))
     if case.pool:
-        reach: Pads = padded_reach(case)
-        return Spelling(case.pads, pool(case, reach))
+        return Spelling(case.pads, pool(case, padded_reach(case)))
     return Spelling(case.pads, with_bias(case, convolution(case, case.pads)))
 
 

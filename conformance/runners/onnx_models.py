@@ -10,12 +10,12 @@ import io
 import warnings
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 
 from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
 from conformance.domain.records import Spelling
-from conformance.runners.contract import Runner, Weights, Write, another_size, call, number, rounds_up
+from conformance.runners.contract import Runner, Weights, Write, another_size, call, last_axis_first, number, rounds_up
 
 if TYPE_CHECKING:
     from conformance.runners.contract import Layer
@@ -82,9 +82,14 @@ def pads(case: Case) -> Optional[Spelling]:
     return Spelling(case.pads, code, rounding="ceil" if up else "")
 
 
+def amounts(case: Case) -> List[int]:
+    """The pads of a ``Pad`` node: those of batch and channels, which are none, among them."""
+    return [0, 0, *(begin for begin, _ in case.pads), 0, 0, *(end for _, end in case.pads)]
+
+
 def pads_alone(case: Case) -> Spelling:
     """A ``Pad`` node with its pads and its value, which are inputs of it."""
-    flat = [0, 0, *(begin for begin, _ in case.pads), 0, 0, *(end for _, end in case.pads)]
+    flat = amounts(case)
     parts = [f'numpy_helper.from_array(np.array({flat}), "pads")']
     inputs = '["x", "pads"]'
     if case.mode == "constant":
@@ -112,7 +117,7 @@ def module(case: Case) -> Optional[Spelling]:
     if case.op != "conv":
         return own_padding(case)
     symmetric = all(begin == end for begin, end in case.pads)
-    flat = tuple(amount for pair in reversed(case.pads) for amount in pair)
+    flat = last_axis_first(case.pads)
     convolution = call(
         f"nn.Conv{case.rank}d",
         str(case.channels),
@@ -130,7 +135,7 @@ def module(case: Case) -> Optional[Spelling]:
 
 def pad_module(case: Case) -> Spelling:
     """A padding layer of ``torch.nn``."""
-    flat = tuple(amount for pair in reversed(case.pads) for amount in pair)
+    flat = last_axis_first(case.pads)
     names = {"constant": "Constant", "reflect": "Reflection", "edge": "Replication", "circular": "Circular"}
     value = [number(case.value)] if case.mode == "constant" else []
     return Spelling(case.pads, call(f"nn.{names[case.mode]}Pad{case.rank}d", repr(flat), *value))
@@ -186,7 +191,7 @@ def pad_node(case: Case) -> Optional[Spelling]:
         return None
     if case.op == "avg_pool" and (case.ceil_mode or not case.count_include_pad):
         return None
-    flat = [0, 0, *(begin for begin, _ in case.pads), 0, 0, *(end for _, end in case.pads)]
+    flat = amounts(case)
     plain = replace(case, padding="valid", count_include_pad=False)
     nodes = [
         call("helper.make_node", '"Constant"', "[]", '["amounts"]', value_ints=flat),
@@ -216,7 +221,8 @@ class Converter(Runner):
     """Runs cases through ``convert(onnx_model, **options) -> callable``.
 
     ``models`` names the entries of ``WRITERS`` that it is given; ``options`` maps a suffix of the
-    variant's name to further arguments of ``convert``, the empty suffix to none.
+    variant's name to further arguments of ``convert``, the empty suffix to none. A class that has
+    ``variants`` of its own keeps them.
     """
 
     models: Tuple[str, ...] = ("pads", "auto_pad")
@@ -230,7 +236,8 @@ class Converter(Runner):
             for model in self.models
             for suffix, options in self.options.items()
         }
-        self.variants = {name: WRITERS[model] for name, (model, _) in self.combinations.items()}
+        if not self.variants:
+            self.variants = {name: WRITERS[model] for name, (model, _) in self.combinations.items()}
 
     def open(self) -> None:
         """Load onnx, and PyTorch where a variant exports from it."""

@@ -32,10 +32,6 @@ class Rewritten(OnnxRuntime):
     name = "onnxruntime"
     variants = {"before": stated, "after": stated}
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.variants = type(self).variants
-
     def build(self, case: Case, variant: str, weights: Weights) -> Layer:
         """A session of the nodes with the case's weights."""
         import onnx
@@ -55,7 +51,7 @@ def complete(model: Any, case: Case, weights: Weights) -> None:
     shape = (case.batch, case.filters, *case.output(case.pads))
     model.graph.input.append(helper.make_tensor_value_info("x", element, case.input_shape))
     model.graph.output.append(helper.make_tensor_value_info("y", element, shape))
-    parts = {"w": None if case.pool else weights.kernel, "b": weights.bias}
+    parts = {"w": weights.kernel if case.weighted else None, "b": weights.bias}
     model.graph.initializer.extend(
         numpy_helper.from_array(part.astype(kind), name) for name, part in parts.items() if part is not None
     )

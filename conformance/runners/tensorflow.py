@@ -15,6 +15,7 @@ from conformance.runners.contract import (
     Weights,
     Write,
     call,
+    counted_share,
     mirrored,
     number,
     padded_reach,
@@ -61,7 +62,7 @@ def convolution(case: Case, x: str, padding: object) -> str:
             padding=padding,
             dilations=list(case.dilation),
         )
-    return f"tf.nn.bias_add({text}, bias)" if case.bias else text
+    return with_bias(case, text)
 
 
 def transposed(case: Case, output: Sizes, padding: object) -> str:
@@ -113,7 +114,7 @@ def padded(pads: Pads, x: str = "x", value: str = "") -> str:
 
 def alone(case: Case) -> Optional[Spelling]:
     """``tf.pad`` of ``x``, whose ``SYMMETRIC`` repeats an edge once."""
-    pads = [[0, 0], *map(list, case.pads), [0, 0]]
+    pads = listed(case.pads)
     if case.mode == "constant":
         return Spelling(case.pads, call("tf.pad", "x", repr(pads), f"constant_values={number(case.value)}"))
     mode = mirrored(case)
@@ -196,9 +197,8 @@ def averaged(case: Case) -> Spelling:
     reach, ones = padded_reach(case), "tf.ones_like(x)"
     rest = reach
     if case.count_include_pad:
-        inner = tuple((begin, min(end, far)) for (begin, end), (_, far) in zip(case.pads, reach))
+        inner, rest = counted_share(case, reach)
         ones = padded(inner, ones, "1.0")
-        rest = tuple((0, far - end) for (_, end), (_, far) in zip(inner, reach))
     mean = pool(case, padded(reach), "VALID")
     if any(map(any, rest)):
         mean += f" / {pool(case, padded(rest, ones), 'VALID')}"

@@ -13,6 +13,7 @@ from conformance.runners.contract import (
     Runner,
     Weights,
     call,
+    last_axis_first,
     number,
     numbered_alike,
     padded_reach,
@@ -69,7 +70,7 @@ def pool(case: Case, x: str, padding: Optional[Sizes] = None) -> str:
 
 def padded(pads: Pads, x: str = "x", value: str = "") -> str:
     """``F.pad`` of ``x``, which takes the last axis first; ``x`` itself where there is nothing to pad."""
-    flat = tuple(amount for pair in reversed(pads) for amount in pair)
+    flat = last_axis_first(pads)
     return f"F.pad({x}, {flat}{value and f', value={value}'})" if any(flat) else x
 
 
@@ -78,7 +79,7 @@ MODES = {"reflect": "reflect", "edge": "replicate", "circular": "circular"}
 
 def alone(case: Case) -> str:
     """``F.pad`` of ``x`` in the mode of the case."""
-    flat = tuple(amount for pair in reversed(case.pads) for amount in pair)
+    flat = last_axis_first(case.pads)
     if case.mode == "constant":
         return call("F.pad", "x", repr(flat), f"value={number(case.value)}")
     return call("F.pad", "x", repr(flat), mode=MODES[case.mode])

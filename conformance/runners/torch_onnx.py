@@ -79,14 +79,12 @@ class TorchOnnx(OnnxRuntime):
     extra = "torch-onnx"
     preamble = f"import math\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n{SAME_PADDING}"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.variants: Mapping[str, Write] = {
-            "integer": same("IntegerSamePadding"),
-            "math": same("SamePadding"),
-            "tensor": same("TensorSamePadding"),
-            "math-dynamo": same("SamePadding", "dynamo"),
-        }
+    variants: Mapping[str, Write] = {
+        "integer": same("IntegerSamePadding"),
+        "math": same("SamePadding"),
+        "tensor": same("TensorSamePadding"),
+        "math-dynamo": same("SamePadding", "dynamo"),
+    }
 
     def open(self) -> None:
         """Load PyTorch and ONNX Runtime, each on one thread."""
