@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import platform
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -20,6 +16,7 @@ from conformance.domain.facts import facts
 from conformance.domain.geometry import Sizes
 from conformance.errors import InputError
 from conformance.expectations import Expectations, Known
+from conformance.files import write_whole
 from conformance.gate import job_facts
 from conformance.journal import case_record
 from conformance.models import layers, targets
@@ -98,7 +95,7 @@ class About:
         """What there is to know about a target that has a runner."""
         runner = runners.load(target.runner)
         packages = {"runners": {target.runner: {"packages": plan.installed(runner)}}}
-        return cls(runner, expected, {**packages, "platform": f"{sys.platform}-{platform.machine().lower()}"})
+        return cls(runner, expected, {**packages, "platform": plan.platform_name()})
 
 
 def deviations(target: Target, case: Case, about: About) -> list[Known]:
@@ -159,7 +156,7 @@ def fields(case: Case) -> dict[str, Any] | InputError:
     found: dict[str, Any] = {"op": case.op, "input": list(case.input), "kernel": list(case.kernel)}
     padding = case.padding if isinstance(case.padding, str) else [list(pair) for pair in case.padding]
     found.update(stride=list(case.stride), dilation=list(case.dilation), padding=padding, channels=case.channels)
-    if not case.pool:
+    if case.weighted:
         found.update(filters=case.filters, groups=case.groups, bias=case.bias)
     for name in ("output_padding", "output_shape"):
         if getattr(case, name):
@@ -188,14 +185,9 @@ def word(text: str) -> str:
 
 
 def place(path: Path, data: bytes) -> None:
-    """Write a file beside its place and move it there as a whole; ``InputError`` where that cannot be."""
-    side = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file as a whole; ``InputError`` where that cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        side.write_bytes(data)
-        os.replace(side, path)
+        write_whole(path, data)
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", str(path)) from None
-    finally:
-        with contextlib.suppress(OSError):
-            side.unlink()

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ def proof_case(case: Case) -> Case:
     groups = min(case.groups, MOST)
     inside, filters = min(case.channels // case.groups, MOST), min(case.filters // case.groups, MOST)
     small = replace(case, batch=1, groups=groups, channels=groups * inside, dtype="float32")
-    small = replace(small, filters=small.channels if case.pool else groups * filters)
+    small = replace(small, filters=groups * filters if case.weighted else small.channels)
     while max(small.input) > 1 and _elements(small) > LARGEST:
         shorter = probe.shortened(small)
         if shorter == small:
@@ -164,10 +165,7 @@ def proof_case(case: Case) -> Case:
 
 
 def _elements(case: Case) -> int:
-    count = case.channels
-    for size in case.input:
-        count *= size
-    return count
+    return prod(case.input_shape[1:])
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -259,7 +258,7 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
         "version": __version__,
         "cases": packaged.case_set_version(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "platform": platform_name(),
+        "platform": planning.platform_name(),
         "selection": {
             "paths": [shown_path(path) for path in options.paths],
             "expression": options.expression,
@@ -285,11 +284,6 @@ def describe_entry(entry: Known) -> dict[str, Any]:
     """An expectation as the journal's footer lists it."""
     names = ("runner", "when", "verdict", "causes", "reason", "where")
     return {name: getattr(entry, name) for name in names}
-
-
-def platform_name() -> str:
-    """The platform as expectations name it, such as ``linux-x86_64``."""
-    return f"{sys.platform}-{platform.machine().lower()}"
 
 
 def today() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -167,3 +168,10 @@ def select_cases(cases: Sequence[Case], expression: str = "", tags: Sequence[str
     return [
         case for case in cases if (matches is None or matches(case.id)) and (not tags or set(tags) & set(case.tags))
     ]
+
+
+def platform_name() -> str:
+    """The platform as expectations name it, such as ``linux-x86_64``."""
+    import platform
+
+    return f"{sys.platform}-{platform.machine().lower()}"

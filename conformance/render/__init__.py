@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from conformance.files import write_whole
 
 if TYPE_CHECKING:
     from conformance.journal import Run
@@ -27,17 +28,8 @@ def write(run: Run, folder: Path) -> Path:
         "junit.xml": junit.render(run, found),
     }
     for name, text in files.items():
-        _place(folder / name, text)
+        write_whole(folder / name, text.encode("utf-8", errors="replace"))
     for page in folder.glob("report-[0-9]*.html"):
         if page.name not in files:  # of a longer report that was here before
             page.unlink()
     return folder / html.NAME
-
-
-def _place(path: Path, text: str) -> None:
-    side = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        side.write_bytes(text.encode("utf-8", errors="replace"))
-        os.replace(side, path)
-    finally:
-        side.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib import resources
 from typing import Any
 
 from conformance.checking import Checked, Row, Saved
@@ -12,6 +11,7 @@ from conformance.domain.case import by
 from conformance.domain.geometry import Pads, Sizes
 from conformance.models.layers import Layer
 from conformance.models.targets import Hazard
+from conformance.render.assets import asset
 from conformance.render.plain import counted, one_line
 
 FIELDS = (
@@ -157,9 +157,6 @@ def html(checked: Checked) -> str:
     """A page of its own: a table of the layers, and a drawing of each habit that parts."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
-
-    def asset(name: str) -> str:
-        return resources.files("conformance.render").joinpath(name).read_text("utf-8")
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(asset("checked.html.j2")).render(

@@ -9,6 +9,7 @@ from conformance.agreement import spell
 from conformance.domain.case import by, spell_padding
 from conformance.domain.geometry import AnyAxis, Axis
 from conformance.explanation import Comparison, Explanation, arithmetic, heading, spelled
+from conformance.render.assets import asset
 from conformance.targets import Snippet
 
 WIDEST = 72
@@ -230,7 +231,7 @@ def svg(found: Explanation) -> str:
         top += 20 if name else 0
         parts.append(f'{title}<g transform="translate(0 {top})">{drawn}</g>')
         top, widest = top + height + 8, max(widest, width)
-    style = _asset("drawing.css")
+    style = asset("drawing.css")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="drawing" width="{widest}" height="{top}" '
         f'viewBox="0 0 {widest} {top}"><style>{style}</style>'
@@ -244,12 +245,6 @@ def under_axis(wrong: Comparison, axis: AnyAxis, number: int) -> AnyAxis:
 
     begin, end = wrong.pads[number]
     return replace(axis, begin=begin, end=end)
-
-
-def _asset(name: str) -> str:
-    from importlib import resources
-
-    return resources.files("conformance.render").joinpath(name).read_text("utf-8")
 
 
 def _extent(drawn: str) -> tuple[int, int]:
@@ -274,11 +269,11 @@ def _template(name: str, found: Explanation) -> str:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(_asset("explained.html.j2"))
+    template = environment.from_string(asset("explained.html.j2"))
     axes = [(axis_name, "\n".join(steps)) for axis_name, _, steps in _axes(found)]
     return template.render(
         whole=name == "page",
-        style=_asset("drawing.css"),
+        style=asset("drawing.css"),
         title=found.layer.text if found.layer else heading(found.case),
         notes=found.notes,
         heading=heading(found.case),

@@ -12,7 +12,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from importlib import resources
 from itertools import islice
 from typing import Any
 
@@ -22,6 +21,7 @@ from markupsafe import Markup
 from conformance.domain.records import FAILURES, HOLDING, VERDICTS
 from conformance.journal import Record, Run
 from conformance.render import agreement
+from conformance.render.assets import asset
 from conformance.render.detail import command, detail
 from conformance.render.digest import Digest, plain_match
 from conformance.render.plain import counted, printable
@@ -64,8 +64,8 @@ def render(run: Run, found: Digest) -> dict[str, str]:
     """The report and the pages beside it, by the names of their files."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals.update(shown=SHOWN, counted=counted, agreement=agreement)
-    style, script = _asset("drawing.css") + _asset("report.css"), _asset("report.js")
-    job, page = (environment.from_string(_asset(name)) for name in ("job.html.j2", "report.html.j2"))
+    style, script = asset("drawing.css") + asset("report.css"), asset("report.js")
+    job, page = (environment.from_string(asset(name)) for name in ("job.html.j2", "report.html.j2"))
     pages = list(split([job.render(detail(each, run.header)) for each in found.worst]))
     names = [NAME, *(f"report-{number}.html" for number in range(2, len(pages) + 1))]
     jobs = iter(found.worst)
@@ -109,10 +109,6 @@ def split(texts: Iterable[str]) -> Iterator[list[str]]:
         page.append(text)
         size += len(text)
     yield page
-
-
-def _asset(name: str) -> str:
-    return resources.files("conformance.render").joinpath(name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:
