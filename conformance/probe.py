@@ -299,7 +299,7 @@ def _axes(
                 found.append(Seen(-first, 0, s if source_sizes[number] > 1 else None, dilation, flipped, own))
     if not found:
         raise InexpressibleError(f"along axis {number}, no stride and dilation put the taps where they are")
-    return found[:MOST]
+    return list(dict.fromkeys(found))[:MOST]
 
 
 def _kernel_axes(axes: Sequence[Seen]) -> list[int]:
