@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # typing takes longer to load than all of this
 if TYPE_CHECKING:
-    from conformance.explanation import Explanation
+    from conformance.explanation.explain import Explanation
 
 __version__ = "0.1.0"
 
@@ -20,6 +20,6 @@ def explain(
     ``kernel`` and ``channels`` fill in what the text leaves open. The result shows itself: as text, and
     in a notebook as HTML. Raises ``errors.InputError`` where the layer cannot be read.
     """
-    from conformance import explanation
+    from conformance.explanation import explain
 
-    return explanation.explain(layer, input, kernel, channels)
+    return explain.explain(layer, input, kernel, channels)

@@ -231,10 +231,11 @@ def explain(layer: str | None, target: str | None, form: str, **given: Any) -> i
     The layer comes from --from (PyTorch, Keras, TensorFlow, ONNX), or from the options. Exit status 1
     where it cannot be written in TARGET.
     """
-    from conformance import explanation, targets
+    from conformance.explanation import explain as explaining
+    from conformance.explanation import targets
     from conformance.render import explained
 
-    found = explanation.of_options(layer, **given)
+    found = explaining.of_options(layer, **given)
     if form not in explained.FORMATS:
         raise InputError(f"--format {form!r}; allowed: {', '.join(explained.FORMATS)}")
     if target is None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.agreement import spell
 from conformance.domain.case import by, spell_padding
 from conformance.domain.geometry import AnyAxis, Axis
-from conformance.explanation import Comparison, Explanation, arithmetic, heading, spelled
+from conformance.explanation.agreement import spell
+from conformance.explanation.explain import Comparison, Explanation, arithmetic, heading, spelled
+from conformance.explanation.targets import Snippet
 from conformance.render.assets import asset
-from conformance.targets import Snippet
 
 WIDEST = 72
 """Columns of a drawing as text; longer rows are cut in the middle."""

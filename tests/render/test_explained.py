@@ -11,7 +11,7 @@ import pytest
 
 from conformance import explain
 from conformance.domain.case import Case
-from conformance.explanation import Explanation
+from conformance.explanation.explain import Explanation
 from conformance.render import explained
 from conformance.render.explained import FORMATS, render
 

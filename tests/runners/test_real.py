@@ -13,8 +13,9 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from conformance import cases, gate, journal, pipeline, plan, runners, targets
+from conformance import cases, gate, journal, pipeline, plan, runners
 from conformance.domain.case import DTYPES, Case
+from conformance.explanation import targets
 from conformance.pipeline import Finished, Options
 from conformance.plan import select_cases
 from conformance.runners.contract import Runner, Weights

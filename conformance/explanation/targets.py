@@ -7,11 +7,11 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from typing import NamedTuple
 
-from conformance.agreement import law, overall, spell
 from conformance.domain.case import Case
 from conformance.domain.geometry import Axis, Pads, Sizes, same_elements
 from conformance.domain.records import Spelling
 from conformance.errors import InputError
+from conformance.explanation.agreement import law, overall, spell
 from conformance.runners import caffe, jax, keras, onnx_models, tensorflow, torch
 from conformance.runners.contract import Write
 

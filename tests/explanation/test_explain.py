@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 import conformance
-from conformance import explanation
-from conformance.agreement import spell
 from conformance.cli import commands
 from conformance.domain.case import Case
 from conformance.errors import InputError
-from conformance.explanation import Explanation
+from conformance.explanation import explain as explanation
+from conformance.explanation.agreement import spell
+from conformance.explanation.explain import Explanation
 from conformance.render import explained
 from tests.fakes import ROOT
 

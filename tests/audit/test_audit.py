@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance import audit, catalogue
-from conformance.audit import RIGHT, Power, Selection, answers
-from conformance.catalogue import CATALOGUE, Wrong
+from conformance import audit
+from conformance.audit import RIGHT, Power, Selection, answers, catalogue
+from conformance.audit.catalogue import CATALOGUE, Wrong
+from conformance.audit.universe import universe
 from conformance.domain.case import OPS, Case, Written
 from conformance.domain.causes import CAUSES
 from conformance.domain.geometry import Pads
 from conformance.domain.tensors import Data, tensors
 from conformance.errors import InputError
-from conformance.universe import universe
 from tests.fakes import ROOT
 from tests.test_cli import conformance, loaded
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance import agreement
-from conformance.agreement import Agreement, along, overall, padding_by_residue, spell
 from conformance.domain.case import Case
 from conformance.domain.geometry import RULES, same_elements
+from conformance.explanation import agreement
+from conformance.explanation.agreement import Agreement, along, overall, padding_by_residue, spell
 
 
 def layer(kernel: int, stride: int, padding: Any, op: str = "conv", dilation: int = 1, **fields: Any) -> Case:

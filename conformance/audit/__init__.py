@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from conformance import cases
-from conformance.catalogue import CATALOGUE, Wrong
+from conformance.audit.catalogue import CATALOGUE, Wrong
+from conformance.audit.universe import universe
 from conformance.domain.case import OPS, Case
 from conformance.domain.tensors import Data, Streams, tensors
 from conformance.errors import InputError, NothingSelectedError
 from conformance.oracle import Reading, Reference
 from conformance.plan import select_cases
 from conformance.runners.onnx_node_tests import Skipped, node_tests
-from conformance.universe import universe
 
 RIGHT = Wrong("the right answer", "", OPS)
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conformance import arguments, targets
-from conformance.agreement import Agreement, agreement, overall, padding_by_residue, under
+from conformance import arguments
 from conformance.domain.case import Case, by, spell_padding
 from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes, same_elements, same_total
 from conformance.errors import InputError
-from conformance.targets import Snippet
+from conformance.explanation import targets
+from conformance.explanation.agreement import Agreement, agreement, overall, padding_by_residue, under
+from conformance.explanation.targets import Snippet
 
 if TYPE_CHECKING:
-    from conformance.layers import Layer
+    from conformance.explanation.layers import Layer
 
 WHO = {
     "same": "TensorFlow, Keras and JAX 'same'; ONNX SAME_UPPER",
@@ -115,7 +116,7 @@ def explain(
 
     ``kernel`` and ``channels`` fill in what the text leaves open. Raises ``InputError``.
     """
-    from conformance import layers
+    from conformance.explanation import layers
 
     read = layers.read(layer)
     size = _sizes("input", input) or read.input

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from conformance.domain.case import Case, by
 from conformance.domain.geometry import Pads, Sizes
 from conformance.errors import InputError
-from conformance.signatures import FAMILIES, KERAS_OPTIONS, named
+from conformance.explanation.signatures import FAMILIES, KERAS_OPTIONS, named
 
 LARGEST = 999_999
 """The largest size that is read."""

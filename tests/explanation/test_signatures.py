@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conformance.signatures import FAMILIES, KERAS_OPTIONS, named
+from conformance.explanation.signatures import FAMILIES, KERAS_OPTIONS, named
 
 LAYERS = [(family, name) for family, listed in named().items() for name in listed]
 
@@ -97,7 +97,7 @@ def test_tensorflow_1_layers() -> None:
     code = """
 import inspect, json
 import tensorflow as tf
-from conformance.signatures import named
+from conformance.explanation.signatures import named
 print(json.dumps({name: str(list(inspect.signature(getattr(tf.compat.v1.layers, name)).parameters))
                   for name in named()["tf.compat.v1.layers"]}))
 for name in named()["tf.compat.v1.layers"]:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from conformance.domain.case import Case
 from conformance.errors import InputError
-from conformance.explanation import sound
-from conformance.layers import read
+from conformance.explanation.explain import sound
+from conformance.explanation.layers import read
 from conformance.runners import keras, onnx_models, tensorflow, torch
 
 READ = {

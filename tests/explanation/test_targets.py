@@ -16,13 +16,13 @@ from conformance.domain.case import Case
 from conformance.domain.geometry import same_elements
 from conformance.domain.tensors import Data, tensors
 from conformance.errors import InputError
-from conformance.explanation import explain, sound
+from conformance.explanation.explain import explain, sound
+from conformance.explanation.targets import TARGETS, Limit, Snippet, Variant, snippet, target
 from conformance.runners import keras, tensorflow
 from conformance.runners.contract import Weights
 from conformance.runners.onnx_models import single_node
 from conformance.runners.onnxruntime import OnnxRuntime
 from conformance.runners.tensorflow import channels_first, channels_last, filters_by_channel, filters_last
-from conformance.targets import TARGETS, Limit, Snippet, Variant, snippet, target
 
 SIZES = {1: (9,), 2: (7, 10), 3: (5, 6, 7)}
 Array = Any
