@@ -119,6 +119,27 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     help="Seconds a job may take in a stage.",
 )
 @click.option(
+    "--open-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=180.0,
+    show_default=True,
+    help="Seconds a worker may take to import its framework.",
+)
+@click.option(
+    "--build-timeout",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Seconds a job may take to be built or converted (default: as --timeout).",
+)
+@click.option(
+    "--memory",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="MIB",
+    help="Memory a worker may hold (default: its share of 80% of the machine's, at least 2048).",
+)
+@click.option("--gpu", is_flag=True, help="Let workers see the machine's GPUs, which are hidden otherwise.")
+@click.option(
     "--shuffle", type=int, default=None, metavar="SEED", help="Run in another order; the verdicts are the same."
 )
 @_no_color

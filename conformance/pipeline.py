@@ -55,6 +55,10 @@ class Options:
     jobs: int = 0
     shard: tuple[int, int] = (1, 1)
     timeout: float = Deadlines.job
+    open_timeout: float = Deadlines.open
+    build_timeout: float = 0.0
+    memory: int = 0
+    gpu: bool = False
     shuffle: int | None = None
 
 
@@ -95,7 +99,8 @@ def run(options: Options) -> Finished:
 def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
     """Every job's outcome, from workers that run side by side."""
     runners = {name: (chosen.spec, chosen.runner) for name, chosen in selection.runners.items()}
-    return LocalEngine(runners, options.jobs, Deadlines(job=options.timeout)).run(jobs)
+    deadlines = Deadlines(options.open_timeout, options.timeout, options.build_timeout)
+    return LocalEngine(runners, options.jobs, deadlines, options.memory << 20, options.gpu).run(jobs)
 
 
 def judge(outcomes: Iterable[tuple[Job, Outcome]]) -> Iterator[Judged]:

@@ -34,7 +34,10 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 
 LAST_WORDS = "last words"
 
-PINNED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "PYTHONUNBUFFERED")
+PINNED = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "PYTHONUNBUFFERED"),
+)
 """Variables of its environment that ``Tells`` tells."""
 
 

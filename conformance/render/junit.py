@@ -67,6 +67,7 @@ def details(result: Record) -> str:
         "expected to end as": " ".join(filter(None, (entry.get("reason"), entry.get("where")))),
         "code": result.get("code", ""),
         "message": head(failure.get("message", ""), 2000),
+        "tried alone": failure.get("again", ""),
     }
     return "\n".join(f"{name}: {printable(text)}" for name, text in parts.items() if text)
 
