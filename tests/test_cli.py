@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,15 @@ def test_2_a_runner_that_cannot_start_makes_the_run_incomplete(tmp_path: Path) -
     assert conformance("gate", tmp_path / "run").returncode == 2
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background, these tests too, ignores SIGINT, and so does all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(tmp_path: Path, number: int) -> None:
     """More jobs come before the one that hangs than a worker is ahead, so most have been recorded."""
