@@ -99,9 +99,9 @@ class Faulty(Runner):
     def open(self) -> None:
         """Read what is planted, and have it where it is planted here."""
         self.kind, self.stage, *self.place = os.environ.get("FAULT", "///").split("/")
-        self.mark = Path(os.environ["FAULT_MARK"])
+        self.mark = Path(os.environ.get("FAULT_MARK", os.devnull))
         self.bends: List[Callable[[Array], Array]] = []
-        if self.stage == "open" and self.mark.exists():
+        if self.stage == "open" and self.mark.is_file():
             self.mark.unlink(missing_ok=True)
             ENDS[self.kind]()
 

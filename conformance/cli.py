@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -20,12 +22,17 @@ BAD_USAGE = 4
 FAULT = 3
 INTERRUPTED = 2
 
+interrupts: list[int] = []
+"""The signals that have come."""
+
 
 def main() -> NoReturn:
     """The ``conformance`` command; exits with 0 to 5 as the commands' help says."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    gc.set_threshold(100_000, 50, 100)  # records hold no cycles: looking for some takes longer than reading them
     try:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is for what a shell runs in the background
+            signal.signal(signal.SIGINT, _interrupt)
+        signal.signal(signal.SIGTERM, _interrupt)
+        gc.set_threshold(100_000, 50, 100)  # records hold no cycles: looking for some takes longer than reading them
         status = commands.main(standalone_mode=False, prog_name="conformance")
     except click.ClickException as error:
         error.show()
@@ -40,15 +47,26 @@ def main() -> NoReturn:
         sys.stderr.close()
         status = FAULT
     except Exception:
-        import traceback
+        if interrupts:  # which a library has made another exception of
+            click.echo("interrupted", err=True)
+            status = INTERRUPTED
+        else:
+            import traceback
 
-        traceback.print_exc()
-        click.echo("error: a fault of this program; please report it with the lines above", err=True)
-        status = FAULT
+            traceback.print_exc()
+            click.echo("error: a fault of this program; please report it with the lines above", err=True)
+            status = FAULT
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # there is nothing left to interrupt
+    if interrupts:
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(status or 0)  # Python ends itself by SIGINT where the interrupt came through an ``exec``
     sys.exit(status or 0)
 
 
-def _interrupt(*_: object) -> None:
+def _interrupt(number: int, frame: object) -> None:
+    interrupts.append(number)
     raise KeyboardInterrupt
 
 

@@ -54,14 +54,14 @@ def jobs(folder: Path, fake: str, names: Sequence[str]) -> list[Job]:
     return plan.plan(cases.load([case_file(folder, names)]), plan.select_runners([FAKES + fake]))
 
 
-def engine(fake: str, slots: int = 1, deadlines: Deadlines = PATIENT) -> LocalEngine:
+def engine(fake: str, slots: int = 1, deadlines: Deadlines = PATIENT, **options: Any) -> LocalEngine:
     """A local engine with one fake."""
     (chosen,) = plan.select_runners([FAKES + fake]).runners.values()
-    return LocalEngine({chosen.runner.name: (chosen.spec, chosen.runner)}, slots, deadlines)
+    return LocalEngine({chosen.runner.name: (chosen.spec, chosen.runner)}, slots, deadlines, **options)
 
 
 def outcomes(
-    folder: Path, fake: str, names: Sequence[str], slots: int = 1, deadlines: Deadlines = PATIENT
+    folder: Path, fake: str, names: Sequence[str], slots: int = 1, deadlines: Deadlines = PATIENT, **options: Any
 ) -> list[tuple[Job, Outcome]]:
     """What becomes of these cases in a fake, in the order in which they end."""
-    return list(engine(fake, slots, deadlines).run(jobs(folder, fake, names)))
+    return list(engine(fake, slots, deadlines, **options).run(jobs(folder, fake, names)))

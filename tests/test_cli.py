@@ -215,6 +215,13 @@ def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(t
     assert conformance("accept", tmp_path / "run", "--expectations", tmp_path / "known").returncode == 4
 
 
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("how", ["exception", "exec"])
+def test_2_an_interrupt_is_one_wherever_it_comes(tmp_path: Path, how: str) -> None:
+    ended = run(tmp_path, f"InterruptedInThePlan/{how}")
+    assert (ended.returncode, ended.stderr.strip()) == (2, "interrupted")
+
+
 def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
     ended = run(tmp_path, "BreaksInThePlan")
     assert ended.returncode == 3
@@ -243,6 +250,11 @@ def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
         (["run", "--shard", "half"], "'half'; allowed: I/N with 1 <= I <= N"),
         (["run", "--jobs", "0"], "0 is not in the range"),
         (["run", "--timeout", "0"], "not in the range"),
+        (["run", "--memory", "-1"], "not in the range"),
+        (
+            ["run", "--runner", "tests.fakes:DeclaresTooMuch"],
+            "tests.fakes:DeclaresTooMuch/huge with pads 0.1000000000: input, an array of",
+        ),
         (["run", "--expectations", "nowhere"], "nowhere is no folder; allowed: a folder of expectation files"),
         (["gate", "nowhere"], "nowhere: no journal there"),
         (["report", "nowhere"], "no journal there"),

@@ -93,6 +93,8 @@ class WorkerProcess:
     def ask(self, jobs: list[tuple[int, Job]]) -> None:
         """Ask for the jobs of one case, with the next ``flush``."""
         case = jobs[0][1].case
+        if not self.waiting:
+            self.heard = time.monotonic()  # it had nothing to say before
         self.waiting += jobs
         self._unsent += protocol.encode(
             {"case": case.to_wire(), "jobs": [(sequence, job.variant) for sequence, job in jobs]}
