@@ -1,4 +1,4 @@
-"""The sessions: conformance · gate · tests · lint · types · wheel · bench · figures · models.
+"""The sessions: conformance · gate · tests · lint · types · wheel · bench · faults · figures · models.
 
 Those that need every framework share one environment, ``.nox/frameworks``: installing it takes
 minutes and gigabytes.
@@ -96,6 +96,12 @@ def wheel(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure, side by side, and print ratios; the report's sizes and times against their budgets."""
     in_frameworks(session, "benchmarks", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def faults(session: nox.Session) -> None:
+    """Faults of every kind in every stage planted in runs of 1,000 jobs; exit 1 where one costs more than its job."""
+    in_frameworks(session, "benchmarks.faults", *session.posargs)
 
 
 @nox.session(venv_backend="none")
