@@ -20,7 +20,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from benchmarks.faulty import ENDS, EXIT, KINDS, SENDS, STAGES, Faulty
+from benchmarks.faulty import ENDS, EXIT, KINDS, MEMORY, SENDS, STAGES, Faulty
 from conformance import cases, journal, pipeline, plan
 from conformance.domain.records import Job
 from conformance.execute.local import Deadlines, LocalEngine
@@ -32,7 +32,6 @@ JOBS = 1_000
 POSITIONS = ("first", "middle", "last")
 RUNNER = "benchmarks.faulty:Faulty"
 DEADLINES = Deadlines(open=10.0, job=3.0)
-MEMORY = 512 << 20
 
 CASES = """\
 schema: 1
@@ -71,7 +70,7 @@ class Fault:
         if self.kind in SENDS:
             return "crash", "answer", "alone too"
         if self.kind in ENDS:
-            words = {"exit 0": "exited with status 0", "memory hog": "MiB of memory; its limit is 512 MiB"}
+            words = {"exit 0": "exited with status 0", "memory hog": "MiB of memory; its limit is 256 MiB"}
             return "crash", words.get(self.kind, f"died by {self.kind}"), "alone too"
         return "mismatch", {"wrong dtype": "dtype", "NaN": "non-finite"}.get(self.kind, ""), ""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, NoReturn
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 STAGES = ("open", "build", "convert", "load", "run")
 """Where a fault strikes: the stages that a worker marks; the last, the sending of an answer, has kinds of its own."""
 
+MEMORY = 256 << 20
+"""Bytes that a worker may hold."""
+
 EXIT = 3
 """The status with which a job ends its worker so that another one opens."""
 
@@ -38,11 +41,9 @@ def hang_on() -> NoReturn:
 
 
 def hog() -> NoReturn:
-    """Hold 16 MiB more every 10 ms, up to 4 GiB."""
-    held: List[Array] = []
-    while len(held) < 256:
-        held.append(np.ones(2**21))
-        time.sleep(0.01)
+    """Hold twice the limit; no more, as several may do so side by side."""
+    held = bytearray(2 * MEMORY)
+    held[:: mmap.PAGESIZE] = b"x" * (len(held) // mmap.PAGESIZE)  # untouched pages are not held
     hang()
 
 

@@ -292,16 +292,9 @@ class CrashesOnce(Right):
 
 
 class Hogs(Right):
-    """Holds ever more memory, itself or in a process that it starts."""
+    """Holds 512 MiB of memory, itself or in a process that it starts."""
 
-    code = """if True:
-        import time
-        held = []
-        while len(held) < 256:
-            held.append(b"x" * 2**24)
-            time.sleep(0.01)
-        time.sleep(600)
-    """
+    code = "import threading; held = b'x' * (512 << 20); threading.Event().wait()"
 
     def misbehave(self, stage: str) -> None:
         if stage == "build":

@@ -253,7 +253,7 @@ def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
         (["run", "--memory", "-1"], "not in the range"),
         (
             ["run", "--runner", "tests.fakes:DeclaresTooMuch"],
-            "tests.fakes:DeclaresTooMuch/huge with pads 0.1000000000: input, an array of",
+            "tests.fakes:DeclaresTooMuch/huge with pads 0.1000000000: input: an array of",
         ),
         (["run", "--expectations", "nowhere"], "nowhere is no folder; allowed: a folder of expectation files"),
         (["gate", "nowhere"], "nowhere: no journal there"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,11 @@ def field(case: Case) -> str | None:
         (
             {
                 "op": "conv_transpose",
-                **{"input": (2**7, 2**7), "kernel": (2, 2), "stride": (2, 2)},
-                **{"channels": 2**9, "filters": 2**9 + 1},
+                "input": (2**7, 2**7),
+                "kernel": (2, 2),
+                "stride": (2, 2),
+                "channels": 2**9,
+                "filters": 2**9 + 1,
             },
             "kernel",
         ),
@@ -44,7 +48,7 @@ def field(case: Case) -> str | None:
         ({"op": "max_pool", "input": (2**9, 2**9), "kernel": (2**7, 2**7), "filters": 4}, None),
     ],
 )
-def test_the_field_that_is_too_large_is_named(changes: dict[str, object], expected: str | None) -> None:
+def test_the_field_that_is_too_large_is_named(changes: dict[str, Any], expected: str | None) -> None:
     assert field(replace(SMALL, **changes)) == expected
 
 
