@@ -122,6 +122,14 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.option(
     "--shuffle", type=int, default=None, metavar="SEED", help="Run in another order; the verdicts are the same."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="Where the workers run: on this machine, or on a Dask cluster.",
+)
+@click.option("--scheduler", default="", metavar="ADDRESS", help="The Dask scheduler (default: one on this machine).")
 @_no_color
 def run(
     paths: tuple[Path, ...],
@@ -135,6 +143,8 @@ def run(
     from conformance import pipeline, settings
     from conformance.render import terminal
 
+    if rest["scheduler"] and rest["engine"] != "dask":
+        raise InputError(f"--scheduler {rest['scheduler']}; allowed: with --engine dask")
     options = pipeline.Options(
         paths=paths, runners=runners, expectations=settings.expectations(folders), jobs=jobs or 0, **rest
     )
