@@ -23,7 +23,7 @@ from pathlib import Path
 from benchmarks.faulty import ENDS, EXIT, KINDS, MEMORY, SENDS, STAGES, Faulty
 from conformance import cases, journal, pipeline, plan
 from conformance.domain.records import Job
-from conformance.execute.local import Deadlines, LocalEngine
+from conformance.execute.local import Limits, LocalEngine
 from conformance.gate import Gate
 from conformance.journal import Record
 from conformance.plan import Selection
@@ -31,7 +31,7 @@ from conformance.plan import Selection
 JOBS = 1_000
 POSITIONS = ("first", "middle", "last")
 RUNNER = "benchmarks.faulty:Faulty"
-DEADLINES = Deadlines(open=10.0, job=3.0)
+LIMITS = Limits(open=10.0, job=3.0, memory=MEMORY)
 
 CASES = """\
 schema: 1
@@ -103,7 +103,7 @@ def run(fault: Fault | None, count: int = JOBS) -> tuple[Job | None, journal.Run
         if fault and guilty:
             place = f"{guilty.case.id.rpartition('/')[-1]}/{guilty.variant}"
             runner.environ["FAULT"] = f"{fault.kind}/{fault.stage}/{place}"
-        engine = LocalEngine({RUNNER: (RUNNER, runner)}, options.jobs, DEADLINES, MEMORY)
+        engine = LocalEngine({RUNNER: (RUNNER, runner)}, options.jobs, LIMITS)
         judged = pipeline.judge(engine.run(jobs))
         explained = pipeline.attribute(judged, jobs, selection, options)
         pipeline.record(pipeline.decide(explained, judging), header, judging, Path(folder))

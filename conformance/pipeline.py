@@ -12,8 +12,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -30,7 +29,7 @@ from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
 from conformance.domain.records import Job, Judged, Outcome
 from conformance.errors import NothingSelectedError
-from conformance.execute.local import Deadlines, LocalEngine
+from conformance.execute.local import Limits, LocalEngine, Standing
 from conformance.exhaust import Count, Counterexample, Scope, executions
 from conformance.expectations import Known
 from conformance.gate import Gate
@@ -56,12 +55,14 @@ class Options:
     out: Path = Path("reports/latest")
     jobs: int = 0
     shard: tuple[int, int] = (1, 1)
-    timeout: float = Deadlines.job
-    open_timeout: float = Deadlines.open
+    timeout: float = Limits.job
+    open_timeout: float = Limits.open
     build_timeout: float = 0.0
     memory: int = 0
     gpu: bool = False
     shuffle: int | None = None
+    engine: str = "local"
+    scheduler: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,24 @@ def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
     return jobs, selection, header, Gate(known, header, today())
 
 
-def execute(
-    jobs: Iterable[Job | None], selection: Selection, options: Options
-) -> Generator[tuple[Job, Outcome], None, None]:
+def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
     """Every job's outcome, from workers that run side by side."""
-    runners = {name: (chosen.spec, chosen.runner) for name, chosen in selection.runners.items()}
-    deadlines = Deadlines(options.open_timeout, options.timeout, options.build_timeout)
-    return LocalEngine(runners, options.jobs, deadlines, options.memory << 20, options.gpu).run(jobs)
+    if options.engine == "local":
+        return engine(selection, options).run(jobs)
+    from conformance.execute.cluster import DaskEngine
+
+    return DaskEngine(selection.specs, options.scheduler, options.jobs, limits(options)).run(jobs)
+
+
+def engine(selection: Selection, options: Options) -> LocalEngine:
+    """The engine of this machine."""
+    return LocalEngine(selection.specs, options.jobs, limits(options))
+
+
+def limits(options: Options) -> Limits:
+    """What each worker may use."""
+    seconds = options.open_timeout, options.timeout, options.build_timeout
+    return Limits(*seconds, memory=options.memory << 20, gpu=options.gpu)
 
 
 def judge(outcomes: Iterable[tuple[Job, Outcome]], judging: Judge | None = None) -> Iterator[Judged]:
@@ -179,18 +191,10 @@ class Attended:
 
     def __init__(self, options: Options) -> None:
         self.jobs, self._selection, self.header, self._gate = prepare(options)
-        self._asked: deque[Job] = deque()
         self._come: dict[object, Outcome] = {}
         self._judge = Judge()
-        self._outcomes = execute(self._wanted(), self._selection, options)
-
-    def _wanted(self) -> Iterator[Job | None]:
-        while True:
-            yield self._asked.popleft() if self._asked else None
-
-    def expect(self, jobs: Iterable[Job]) -> None:
-        """Say which jobs will be asked for, so that they run meanwhile."""
-        self._asked.extend(jobs)
+        self._engine = Standing(engine(self._selection, options))
+        self.expect, self.close = self._engine.expect, self._engine.close
 
     def _execute(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
         self.expect(jobs)
@@ -198,7 +202,7 @@ class Attended:
 
     def _outcome(self, job: Job) -> Outcome:
         while job.key not in self._come:
-            other, outcome = next(self._outcomes)
+            other, outcome = self._engine.next()
             self._come[other.key] = outcome
         return self._come.pop(job.key)
 
@@ -208,10 +212,6 @@ class Attended:
         judged = judging([(job, self._outcome(job))])
         explained = remedy(judged, [job], self._selection.others, self._selection.like, self._execute, judging)
         return next(decide(explained, self._gate))
-
-    def close(self) -> None:
-        """End the workers."""
-        self._outcomes.close()
 
 
 def judge_again(folder: Path, folders: Sequence[Path]) -> tuple[Run, list[Known]]:
@@ -252,7 +252,7 @@ def read(jobs: Sequence[Job], selection: Selection, timeout: float) -> list[Foun
     return [probing.read(several, outcomes) for several in probes]
 
 
-def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float = Deadlines.job) -> Count:
+def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float = Limits.job) -> Count:
     """Every small geometry through the selected variants; an interrupt leaves the count incomplete."""
     selection = planning.select_runners(runners)
     answered: dict[tuple[str, str, str], list[Job]] = {}
@@ -284,7 +284,7 @@ def explain(found: Counterexample, judging: Judge) -> Counterexample:
 
 
 def fix(
-    path: Path, out: Path, target: str, shapes: Mapping[str, Sizes], external: bool, timeout: float = Deadlines.job
+    path: Path, out: Path, target: str, shapes: Mapping[str, Sizes], external: bool, timeout: float = Limits.job
 ) -> tuple[fixing.Plan, list[fixing.Proof]]:
     """Rewrite an ONNX model's padding and prove every rewritten node; the file is written where all proofs hold."""
     planned = fixing.prepare(path, target, shapes, external, out)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import selectors
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sized
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import inf
@@ -47,12 +47,18 @@ UNPLACED = 2.0
 
 
 @dataclass(frozen=True)
-class Deadlines:
-    """Seconds that a worker may spend in a stage; ``build`` counts for ``convert`` and ``load`` too, 0 for ``job``."""
+class Limits:
+    """What a worker may use: seconds in each stage, bytes of memory, GPUs.
+
+    ``build`` counts for ``convert`` and ``load`` too, 0 for as much as ``job``. ``memory`` counts what the worker has
+    started as well, 0 for a core's share of the machine's.
+    """
 
     open: float = 180.0
     job: float = 60.0
     build: float = 0.0
+    memory: int = 0
+    gpu: bool = False
 
     def of(self, stage: str) -> float:
         """The deadline of a stage of a job."""
@@ -119,25 +125,13 @@ class Lane:
 
 
 class LocalEngine:
-    """Runs jobs in up to ``slots`` workers at a time, as many as there are cores where that is 0.
+    """Runs jobs in up to ``slots`` workers at a time, as many as there are cores where that is 0."""
 
-    ``memory`` are the bytes that a worker and all that it started may hold, its share of the machine's where
-    that is 0; workers see the machine's GPUs only with ``gpu``.
-    """
-
-    def __init__(
-        self,
-        runners: Mapping[str, tuple[str, Runner]],
-        slots: int = 0,
-        deadlines: Deadlines = Deadlines(),
-        memory: int = 0,
-        gpu: bool = False,
-    ) -> None:
+    def __init__(self, runners: Mapping[str, tuple[str, Runner]], slots: int = 0, limits: Limits = Limits()) -> None:
         self.lanes = {name: Lane(runner, spec) for name, (spec, runner) in runners.items()}
         self.slots = slots or machine.cores()
-        self.deadlines = deadlines
-        self.memory = memory or machine.share(self.slots)
-        self.gpu = gpu
+        self.limits = limits
+        self.memory = limits.memory or machine.share(max(self.slots, machine.cores()))
         self._alone: dict[WorkerProcess, Suspect] = {}
         self._selector = selectors.DefaultSelector()
         self._workers: dict[WorkerProcess, Lane] = {}
@@ -231,7 +225,7 @@ class LocalEngine:
                     return
                 self._end(idle[0])
             lane = max(lanes, key=lambda lane: (bool(lane.suspects), lane.rest / (lane.workers + 1)))
-            worker = WorkerProcess(lane.spec, lane.runner.environ, self.gpu)
+            worker = WorkerProcess(lane.spec, lane.runner.environ, self.limits.gpu)
             self._workers[worker] = lane
             if lane.suspects:
                 suspect = self._alone[worker] = lane.suspects.popleft()
@@ -341,12 +335,12 @@ class LocalEngine:
         if worker.ready and not worker.waiting:
             return
         if not worker.ready:
-            stage, limit, spent = "open", self.deadlines.open, now - place.since
+            stage, limit, spent = "open", self.limits.open, now - place.since
         elif place.sequence != worker.waiting[0][0]:
             # Answers lie in the channel, still to be read; or the worker is stuck between two jobs.
-            stage, limit, spent = "", STUCK * self.deadlines.job, worker.silent(now)
+            stage, limit, spent = "", STUCK * self.limits.job, worker.silent(now)
         else:
-            stage, limit, spent = place.stage, self.deadlines.of(place.stage), now - place.since
+            stage, limit, spent = place.stage, self.limits.of(place.stage), now - place.since
             if stage in ("", "answer") and spent > limit:  # its answer waits for the parent, or does not come
                 spent = min(spent, worker.silent(now))
         if spent > limit:
@@ -397,3 +391,33 @@ class LocalEngine:
             if descriptor in self._selector.get_map():
                 self._selector.unregister(descriptor)
         worker.kill()
+
+
+class Standing:
+    """An engine whose workers stay: jobs are asked for as they become known, until it is closed."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._asked: deque[Job] = deque()
+        self._outcomes = engine.run(self._wanted())
+
+    def _wanted(self) -> Iterator[Job | None]:
+        while True:
+            yield self._asked.popleft() if self._asked else None
+
+    def expect(self, jobs: Iterable[Job]) -> None:
+        """Say which jobs will be asked for, so that they run meanwhile."""
+        self._asked.extend(jobs)
+
+    def next(self) -> tuple[Job, Outcome]:
+        """The next job that ends, of those that are expected; there has to be one."""
+        return next(self._outcomes)
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+        """These jobs with their outcomes, in the order in which they end."""
+        self.expect(jobs)
+        for _ in jobs:
+            yield self.next()
+
+    def close(self) -> None:
+        """End the workers."""
+        self._outcomes.close()

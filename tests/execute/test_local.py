@@ -19,7 +19,7 @@ import pytest
 from conformance import journal, pipeline
 from conformance.domain.records import OUTCOMES, Job, Outcome
 from conformance.execute import local
-from conformance.execute.local import STARTS, Deadlines
+from conformance.execute.local import STARTS, Limits
 from conformance.execute.process import PINNED, TAIL
 from tests import small_runs
 from tests.fakes import LAST_WORDS, ROOT, name_of
@@ -28,7 +28,7 @@ from tests.small_runs import BETWEEN, FAKES, STAGES, case_file, engine, jobs, ou
 ONE = ("good-0", "bad-build", "good-1", "bad-run", "good-2")
 """The first and the last stage, with innocents around them."""
 
-SHORT = Deadlines(open=30.0, job=1.5)
+SHORT = Limits(open=30.0, job=1.5)
 
 
 def children() -> set[int]:
@@ -124,7 +124,7 @@ def test_a_job_that_ends_its_worker_is_tried_once_more_alone_and_stays_a_crash(
 
 def test_a_worker_that_holds_too_much_is_ended_and_says_so(tmp_path: Path) -> None:
     """What it holds itself, while it builds, and what a process holds that it started, while it runs."""
-    ended = outcomes(tmp_path, "Hogs/asked", ONE, slots=2, memory=256 << 20)
+    ended = outcomes(tmp_path, "Hogs/asked", ONE, slots=2, limits=Limits(memory=256 << 20))
     kinds = {name_of(job.case): outcome.kind for job, outcome in ended}
     assert kinds == {name: "completed" if name.startswith("good") else "crashed" for name in ONE}
     for job, outcome in ended:
@@ -141,7 +141,7 @@ def test_a_worker_that_grows_from_job_to_job_is_replaced_before_it_costs_one(
     monkeypatch.setenv("ATTEMPTS", str(attempts))
     monkeypatch.setattr(local, "WATCH", 0.0)
     names = [f"good-{number}" for number in range(200)]
-    ended = outcomes(tmp_path, "Leaks/asked", names, memory=512 << 20)
+    ended = outcomes(tmp_path, "Leaks/asked", names, limits=Limits(memory=512 << 20))
     assert [outcome.kind for _, outcome in ended] == ["completed"] * len(names)
     assert len(attempts.read_text()) > 1
 
@@ -162,14 +162,14 @@ def test_an_answer_that_comes_twice_costs_no_other_job(tmp_path: Path) -> None:
 def test_an_answer_that_does_not_come_whole_is_not_waited_for_without_an_end(
     tmp_path: Path, how: str, kind: str, message: str
 ) -> None:
-    *_, (_, outcome) = outcomes(tmp_path, "Sends/asked", ["good-0", f"bad-{how}"], deadlines=Deadlines(job=0.5))
+    *_, (_, outcome) = outcomes(tmp_path, "Sends/asked", ["good-0", f"bad-{how}"], limits=Limits(job=0.5))
     assert outcome.kind == kind
     assert outcome.failure is not None
     assert (outcome.failure.message, outcome.failure.again) == (message, "alone too")
 
 
 def test_building_has_a_deadline_of_its_own(tmp_path: Path) -> None:
-    ((_, outcome),) = outcomes(tmp_path, "Hangs/asked", ["bad-convert"], deadlines=Deadlines(job=600.0, build=0.3))
+    ((_, outcome),) = outcomes(tmp_path, "Hangs/asked", ["bad-convert"], limits=Limits(job=600.0, build=0.3))
     assert outcome.failure is not None
     assert outcome.failure.message == "still in 'convert' after 0.3 s"
 
@@ -248,7 +248,7 @@ def test_a_job_that_hangs_times_out_and_the_others_do_not(tmp_path: Path) -> Non
 
 def test_a_worker_that_hangs_between_two_jobs_costs_neither(tmp_path: Path) -> None:
     names = ["good-0", "bad-run", "good-1"]
-    ended = outcomes(tmp_path, "Lingers/asked", names, deadlines=Deadlines(job=0.3))
+    ended = outcomes(tmp_path, "Lingers/asked", names, limits=Limits(job=0.3))
     assert [(name_of(job.case), outcome.kind) for job, outcome in ended] == [(name, "completed") for name in names]
 
 
@@ -304,7 +304,7 @@ def test_jobs_that_are_drawn_after_their_runner_was_given_up_are_not_run_either(
 
 
 def test_a_runner_that_hangs_in_open_is_given_up(tmp_path: Path) -> None:
-    ended = outcomes(tmp_path, "HangsInOpen", ["good-0"], deadlines=Deadlines(open=0.5, job=30.0))
+    ended = outcomes(tmp_path, "HangsInOpen", ["good-0"], limits=Limits(open=0.5, job=30.0))
     assert [outcome.kind for _, outcome in ended] == ["not_run", "not_run"]
     assert ended[0][1].failure is not None
     assert "still in 'open' after 0.5 s" in ended[0][1].failure.message
@@ -536,7 +536,7 @@ def test_a_worker_sees_the_gpus_that_it_would_here_where_they_are_asked_for(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     monkeypatch.delenv("HIP_VISIBLE_DEVICES", raising=False)
-    (_, outcome), *_ = outcomes(tmp_path, "Tells", ["good-0"], gpu=True)
+    (_, outcome), *_ = outcomes(tmp_path, "Tells", ["good-0"], limits=Limits(gpu=True))
     seen = told(outcome)["environ"]
     assert (seen["CUDA_VISIBLE_DEVICES"], seen["OMP_NUM_THREADS"]) == ("1", "1")
     assert "HIP_VISIBLE_DEVICES" not in seen
