@@ -126,9 +126,7 @@ def test_a_worker_that_is_lost_in_a_run_of_5000_jobs_costs_no_result(dask: Dask,
             dask.kill(1)
         found.append(ended)
     assert Counter(job.key for job, _ in found) == Counter(job.key for job in jobs)
-    assert {outcome.kind for _, outcome in found} == {"completed"}, [
-        o.failure for _, o in found if o.kind != "completed"
-    ][:3]
+    assert {outcome.kind for _, outcome in found} == {"completed"}
     assert len(cluster.connect(dask.address, 1).nthreads()) == WORKERS - 1
     outputs = {job.key: outcome.output for job, outcome in found}
     for job, outcome in small_runs.engine("Wrong", slots=2).run(jobs):
