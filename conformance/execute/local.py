@@ -6,7 +6,7 @@ import os
 import selectors
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from itertools import groupby
 from math import inf
@@ -99,7 +99,7 @@ class LocalEngine:
         self._idle = 1.0
         self._source: Iterator[list[tuple[int, Job]]] | None = None
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
+    def run(self, jobs: Iterable[Job]) -> Generator[tuple[Job, Outcome], None, None]:
         """Every job with its outcome, in the order in which they end.
 
         Jobs whose number is not known beforehand are taken as the workers come to them.

@@ -298,7 +298,7 @@ def test_whoever_stops_listening_leaves_no_worker_behind(tmp_path: Path, fake: s
     ending = engine(fake).run(jobs(tmp_path, fake, names))
     next(ending)
     assert children() > processes
-    ending.close()  # type: ignore[attr-defined]
+    ending.close()
     assert children() == processes
     assert descriptors() == before
 
