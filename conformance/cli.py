@@ -489,13 +489,16 @@ def report(folder: Path, no_color: bool) -> int:
 
 
 @commands.command()
-def schema() -> int:
-    """Print the JSON Schema of case files."""
+@click.argument("what", type=click.Choice(["cases", "summary"]), default="cases")
+def schema(what: str) -> int:
+    """Print the JSON Schema of case files (cases, the default) or of what --format json prints (summary)."""
     import json
 
+    from conformance.render import assets
     from conformance.schema import json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    found = json_schema() if what == "cases" else json.loads(assets.asset("summary.schema.json"))
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     return 0
 
 

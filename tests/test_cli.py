@@ -79,7 +79,7 @@ def test_0_the_gate_holds(tmp_path: Path) -> None:
     assert str(tmp_path / "run" / "report.html") in ended.stdout.replace("\n", "")
     assert ended.stderr == ""
     written = {path.name for path in (tmp_path / "run").iterdir()}
-    assert written == {"results.jsonl", "report.html", "summary.json", "summary.md", "junit.xml"}
+    assert written == {"results.jsonl", "report.html", "summary.json", "summary.md", "junit.xml", "results.sarif"}
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert "match" in json.dumps(summary)
 
@@ -364,7 +364,7 @@ def test_reports_are_rendered_again_from_the_journal(tmp_path: Path) -> None:
 def test_no_color_means_plain_text(tmp_path: Path) -> None:
     ended = conformance(
         "run", case_file(tmp_path, NAMES), "--runner", FAKES + "Wrong", "--out", tmp_path / "run", "--no-color",
-        FORCE_COLOR="1", TERM="xterm-256color",
+        "--format", "rich", FORCE_COLOR="1", TERM="xterm-256color",
     )  # fmt: skip
     assert ended.returncode == 1
     assert "\x1b[3" not in ended.stdout
