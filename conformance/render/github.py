@@ -34,7 +34,7 @@ def errors(run: Run, found: Digest) -> Iterator[str]:
     if not found.complete:
         shown.insert(0, ("incomplete", found.gate_line, None))
     if left := shown[ANNOTATIONS - 1 :][1:]:
-        rest = f"{counted(len(left) + 1, 'more problem')}; all of them are in the report and in the job's summary"
+        rest = f"{counted(len(left) + 1, 'more problem')}; all of them are in the report"
         shown[ANNOTATIONS - 1 :] = [("more", f"{rest}. {found.gate_line}", None)]
     return (error(*each) for each in shown)
 

@@ -31,9 +31,9 @@ def _lines(found: Digest, report: Path | None) -> Iterator[str]:
         yield f"not installed: {name}: {command}"
     counts = ", ".join(f"{count:,} {verdict}" for verdict, count in found.verdicts.items() if count)
     yield f"{counted(found.recorded, 'job')}: {counts}"
-    for title, ranked in (("defect", found.defects), ("hazard", found.hazards), ("no answer", found.refusals)):
+    for title, ranked in (("defect", found.defects), ("hazard", found.hazards)):
         for cause in ranked:
-            yield f"{title}: {cause.name}: {cause.count}{': ' + cause.meaning if cause.meaning else ''}"
+            yield f"{title}: {cause.name}: {cause.count}: {cause.meaning}"
     yield f"summary: {found.sentence}"
     yield f"gate: {found.gate_line}"
     if report is not None:
