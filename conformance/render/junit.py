@@ -6,6 +6,8 @@ it has ``file`` for suites only. Jenkins shows an ending's ``message``, GitLab i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from xml.etree import ElementTree
 
 from conformance.domain.records import GATES
@@ -66,9 +68,9 @@ def _end(case: ElementTree.Element, name: str, message: str, kind: str, more: st
     ElementTree.SubElement(case, name, type=kind, message=message).text = "\n".join(filter(None, (message, more)))
 
 
-def details(result: Record, header: Record) -> str:
+def details(result: Record, header: Mapping[str, Any]) -> str:
     """What there is to know about a failing job, as text."""
-    failure, entry = result.get("failure") or {}, result.get("expectation") or {}
+    failure, entry, fix = (result.get(name) or {} for name in ("failure", "expectation", "fix"))
     parts = {
         "causes": " + ".join(result["causes"]),
         "asked": _pads(result["asked"]),
@@ -76,10 +78,10 @@ def details(result: Record, header: Record) -> str:
         "expected to end as": " ".join(filter(None, (entry.get("reason"), entry.get("where")))),
         "code": result.get("code", ""),
         "message": head(failure.get("message", ""), 2000),
-        "write instead": (result.get("fix") or {}).get("code", ""),
-        "run again": command(header, result["case"], result["runner"], result["variant"]),
+        f"write instead ({fix.get('variant')}, run and right)": fix.get("code", ""),
+        "reproduce": command(header, result["case"], result["runner"], result["variant"]),
     }
-    return "\n".join(f"{name}: {printable(text)}" for name, text in parts.items() if text)
+    return "\n".join(f"{printable(name)}: {printable(text)}" for name, text in parts.items() if text)
 
 
 def _pads(pads: list[list[int]] | None) -> str:
