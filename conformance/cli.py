@@ -144,6 +144,14 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.option(
     "--shuffle", type=int, default=None, metavar="SEED", help="Run in another order; the verdicts are the same."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="Where the workers run: on this machine, or on a Dask cluster.",
+)
+@click.option("--scheduler", default="", metavar="ADDRESS", help="The Dask scheduler (default: one on this machine).")
 @_min_jobs
 @click.option(
     "--maxfail", type=click.IntRange(min=0), default=0, metavar="N", help="Stop after N results that break the gate."
@@ -169,6 +177,8 @@ def run(
     from conformance import pipeline, settings
     from conformance.render.formats import show
 
+    if rest["scheduler"] and rest["engine"] != "dask":
+        raise InputError(f"--scheduler {rest['scheduler']}; allowed: with --engine dask")
     options = pipeline.Options(
         paths=paths,
         runners=runners,
