@@ -68,9 +68,22 @@ def load(folders: Sequence[Path] = ()) -> dict[str, Expectations]:
         if not folder.is_dir():
             raise InputError(f"{folder} is no folder; allowed: a folder of expectation files (<runner>.yaml)")
     for folder in (packaged.expectations(), *folders):
-        for file in sorted(folder.glob("*.yaml")):
-            expectations = read_file(file)
-            found[expectations.runner] = expectations
+        found |= read_folder(folder)
+    return found
+
+
+def read_folder(folder: Path) -> dict[str, Expectations]:
+    """The expectations in one folder; two files about one runner are an error."""
+    found: dict[str, Expectations] = {}
+    for file in sorted(folder.glob("*.yaml")):
+        expected = read_file(file)
+        if expected.runner in found:
+            raise InputError(
+                f"runner: {expected.runner!r} has a file already, {found[expected.runner].where}; "
+                "allowed: one file a runner in a folder",
+                str(file),
+            )
+        found[expected.runner] = expected
     return found
 
 

@@ -50,8 +50,8 @@ class Gate:
         if not entries:
             if not failing:
                 return "ok", ()
-            return ("new" if version_key(case["since"]) > version_key(expected.cases) else "regression"), ()
-        overdue = [entry for entry in entries if entry.expires and entry.expires < self.today]
+            return ("new" if is_new(case["since"], expected.cases) else "regression"), ()
+        overdue = [entry for entry in entries if is_overdue(entry, self.today)]
         if overdue:
             return "expired", overdue
         if result["verdict"] == "match":
@@ -65,15 +65,12 @@ class Gate:
 
     def stale(self) -> list[Known]:
         """The entries that reached nothing, of runners of which the run left nothing out."""
-        if self.header["selection"].get("narrowed"):
-            return []
-        whole = {name for name, runner in self.header["runners"].items() if not runner.get("narrowed")}
         return [
             entry
             for name, expected in self.expectations.items()
-            if name in whole
+            if name in self.header["runners"] and not left_out(self.header, name)
             for entry in expected.known
-            if entry.where not in self._reached and _meant(entry, self.header, name)
+            if entry.where not in self._reached and is_about(entry, self.header)
         ]
 
 
@@ -118,12 +115,27 @@ def holds(entries: Sequence[Known], result: Mapping[str, Any]) -> bool:
     return all(entry.message in message for entry in last)
 
 
-def _meant(entry: Known, header: Mapping[str, Any], runner: str) -> bool:
-    """Whether an entry is about these versions and this platform at all."""
-    about = {"versions": header["runners"][runner]["packages"], "platform": header["platform"]}
+def left_out(header: Mapping[str, Any], runner: str) -> bool:
+    """Whether a run left cases, or variants of a runner, out: by a path, ``-k``, a tag, a shard or ``--runner``."""
+    return bool(header["selection"].get("narrowed") or header["runners"][runner].get("narrowed"))
+
+
+def is_about(entry: Known, header: Mapping[str, Any]) -> bool:
+    """Whether an entry is about a run's versions and platform at all."""
+    about = {"versions": header["runners"][entry.runner]["packages"], "platform": header["platform"]}
     return all(
         test(about) for name, test in zip(entry.when, entry.tests, strict=True) if name in ("versions", "platform")
     )
+
+
+def is_overdue(entry: Known, today: str) -> bool:
+    """Whether an entry's date has passed."""
+    return bool(entry.expires) and entry.expires < today
+
+
+def is_new(since: str, cases: str) -> bool:
+    """Whether a case is younger than expectations that were accepted against a version of the case set."""
+    return version_key(since) > version_key(cases)
 
 
 def version_key(version: str) -> tuple[int, ...]:
