@@ -53,7 +53,8 @@ def _interrupt(*_: object) -> None:
 
 
 def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)
+    """One line, whatever a file's name or an exception has in it: no command for a terminal or a CI log."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
