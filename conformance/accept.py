@@ -34,8 +34,8 @@ from conformance.journal import Record, Run
 from conformance.rules import Jobs, Table
 
 PLACEHOLDER = "REASON"
-ORDER = ("variant", *FACTS, "versions", "platform")
-"""The order of the facts in an entry."""
+ORDER = tuple(dict.fromkeys(("op", "rank", "variant", *FACTS)))
+"""The order of the facts in a new entry."""
 
 FEW = 3
 """So many messages that agree in a number are no chance."""
@@ -89,6 +89,16 @@ class Change:
         """The change as a unified diff."""
         texts = self.before.splitlines(), self.after().splitlines()
         return "\n".join(difflib.unified_diff(*texts, str(self.path), str(self.path), lineterm=""))
+
+    @property
+    def summary(self) -> str:
+        """The change in one line, with what a person might overlook."""
+        parts = [f"{self.path}: {len(self.entries)} entries, {len(self.new)} of them new"]
+        if self.younger:
+            parts.append(f"{self.younger} failing jobs of cases younger than it were new, and are known from now on")
+        if self.narrowed:
+            parts.append("the run left jobs out, which its new entries may reach too")
+        return "; ".join(parts)
 
     def write(self, reasons: Iterable[str]) -> None:
         """Write the file, a reason for each new entry filled in."""
@@ -190,11 +200,11 @@ class _Accepting:
         for at, own in enumerate(texts):
             if at in self.standing:
                 entries.append(Entry(own))
-                continue
-            comment = _comment(own)
-            for entry in [narrowed[at]] if at in narrowed else heirs.get(at, []):
-                entries.append(Entry(comment + _spell(entry, indent)))
-                comment = ""
+            elif at in narrowed:
+                entries.append(Entry(_reworded(own, narrowed[at], indent)))
+            elif at in heirs:
+                spelled = "".join(_spell(entry, indent) for entry in heirs[at])
+                entries.append(Entry(_comment(own) + spelled))
         entries += [Entry(_spell(entry, indent), new=True) for entry in new]
         version = self.header["cases"]
         if not self.whole or version_key(version) < version_key(self.expected.cases):
@@ -205,13 +215,13 @@ class _Accepting:
 
     def _standing(self, reaching: Sequence[Sequence[int]]) -> set[int]:
         silent = [not self.whole or not is_about(entry, self.header) for entry in self.known]
-        standing = {at for at in range(len(self.known)) if self.reach[at] or silent[at]}
-        broken = self.expired
-        while broken:
+        standing = {at for at in range(len(self.known)) if self.reach[at] or silent[at]} - self.expired
+        while broken := {
+            at
+            for each, result in zip(reaching, self.results, strict=True)
+            for at in self._broken([at for at in each if at in standing], result)
+        }:
             standing -= broken
-            broken = set()
-            for each, result in zip(reaching, self.results, strict=True):
-                broken.update(self._broken([at for at in each if at in standing], result))
         return standing
 
     def _broken(self, reaching: Sequence[int], result: Record) -> Iterable[int]:
@@ -296,7 +306,7 @@ class _Accepting:
         found = []
         for entry, missing in sorted(self._missing(), key=lambda item: -item[1].bit_count()):
             for when, reached in self.table.cover(self._good(entry), missing):
-                learned = replace(entry, when=when)
+                learned = replace(entry, when={name: when[name] for name in ORDER if name in when})
                 found.append(_Rule(self._add(learned, reached), reached, reached & missing))
         return found
 
@@ -405,6 +415,15 @@ def _head(head: str, runner: str, cases: str, known: bool) -> str:
     return head if found else head + ("known:\n" if known else "known: []\n")
 
 
+def _reworded(text: str, entry: Known, indent: str) -> str:
+    """An entry's text with another ``when``, the rest as it was where that is on one line."""
+    comment = _comment(text)
+    reworded, found = re.subn(
+        r"\bwhen: \{[^{}\n]*\}", lambda _: f"when: {_flow(entry.when)}", text[len(comment) :], count=1
+    )
+    return comment + (reworded if found else _spell(entry, indent))
+
+
 def _comment(text: str) -> str:
     """The comment lines above an entry."""
     lines = text.splitlines(True)
@@ -413,9 +432,8 @@ def _comment(text: str) -> str:
 
 def _spell(entry: Known, indent: str) -> str:
     """An entry's text."""
-    when = sorted(entry.when.items(), key=lambda item: ORDER.index(item[0]))
     fields = {
-        "when": "{" + ", ".join(f"{name}: {_yaml(value)}" for name, value in when) + "}",
+        "when": _flow(entry.when),
         "verdict": entry.verdict,
         "causes": f"[{', '.join(entry.causes)}]" if entry.causes else "",
         "message": json.dumps(entry.message, ensure_ascii=False) if entry.message else "",
@@ -425,6 +443,10 @@ def _spell(entry: Known, indent: str) -> str:
     }
     lines = [f"{name}: {value}" for name, value in fields.items() if value]
     return f"{indent}- " + f"\n{indent}  ".join(lines) + "\n"
+
+
+def _flow(when: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{name}: {_yaml(value)}" for name, value in when.items()) + "}"
 
 
 def _yaml(value: Any) -> str:

@@ -67,7 +67,7 @@ def load(folders: Sequence[Path] = ()) -> dict[str, Expectations]:
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder} is no folder; allowed: a folder of expectation files (<runner>.yaml)")
-    for folder in (packaged.expectations(), *folders):
+    for folder in dict.fromkeys((packaged.expectations(), *folders)):
         found |= read_folder(folder)
     return found
 

@@ -13,7 +13,8 @@ regression wrong, and no entry reaches it
 changed    an entry reaches it and it ends otherwise wrong
 fixed      an entry reaches it and it is right now
 expired    an entry reaches it whose date has passed
-new        wrong, no entry reaches it, and its case is younger than the expectations
+new        wrong, no entry reaches it, and its case is younger than the expectations;
+           a regression with ``--strict-new``
 stale      an entry that reaches no job of a run that left none of the runner's jobs out
 ========== =================================================================================
 """
@@ -29,12 +30,22 @@ from conformance.expectations import Expectations, Facts, Known
 
 
 class Gate:
-    """Judges verdicts one at a time, and at the end the entries that reached nothing."""
+    """Judges verdicts one at a time, and at the end the entries that reached nothing.
 
-    def __init__(self, expectations: Mapping[str, Expectations], header: Mapping[str, Any], today: str) -> None:
+    With ``strict_new`` a failure of a case younger than the expectations is a regression, as of any other.
+    """
+
+    def __init__(
+        self,
+        expectations: Mapping[str, Expectations],
+        header: Mapping[str, Any],
+        today: str,
+        strict_new: bool = False,
+    ) -> None:
         self.expectations = expectations
         self.header = header
         self.today = today
+        self.strict_new = strict_new
         self._reached: set[str] = set()
         self._facts: tuple[str, Facts] = ("", {})
 
@@ -50,7 +61,8 @@ class Gate:
         if not entries:
             if not failing:
                 return "ok", ()
-            return ("new" if is_new(case["since"], expected.cases) else "regression"), ()
+            new = not self.strict_new and is_new(case["since"], expected.cases)
+            return ("new" if new else "regression"), ()
         overdue = [entry for entry in entries if is_overdue(entry, self.today)]
         if overdue:
             return "expired", overdue
