@@ -41,7 +41,8 @@ FEW = 3
 """So many messages that agree in a number are no chance."""
 
 _NUMBER = re.compile(r"([^\s]*\d[^\s]*)")
-_BREAK = re.compile(r"\x1b\[[0-9;]*m|[\n\r\"{}()\[\]]|\B'|'\B|[.:] ")
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+_BREAK = re.compile(r"[\n\r\"{}()\[\]]|\B'|'\B|[.:] ")
 _WORD = re.compile(r"(?<!\S)[\w`'-]+(?!\S)")
 
 
@@ -310,20 +311,18 @@ class _Accepting:
                 found.append(_Rule(self._add(learned, reached), reached, reached & missing))
         return found
 
-    def _pruned(self, rules: Sequence[_Rule]) -> Iterator[_Rule]:
-        """The rules without which the gate would not hold, the narrowest tried first."""
-        needed = set()
+    def _pruned(self, rules: Sequence[_Rule]) -> list[_Rule]:
+        """The rules without which the gate would not hold; the narrowest goes first."""
         for rule in sorted(rules, key=lambda rule: rule.meant.bit_count()):
-            others = {
+            left = {
                 number: [entry for entry in self.entries[number] if entry is not rule.entry]
                 for number in _numbers(rule.reached)
             }
-            if all(entries and holds(entries, self.results[number]) for number, entries in others.items()):
-                for number, entries in others.items():
+            if all(entries and holds(entries, self.results[number]) for number, entries in left.items()):
+                for number, entries in left.items():
                     self.entries[number] = entries
-            else:
-                needed.add(id(rule))
-        return (rule for rule in rules if id(rule) in needed)
+                return self._pruned([other for other in rules if other is not rule])
+        return list(rules)
 
     def _predecessor(self, rule: _Rule, going: Sequence[int]) -> int | None:
         """The entry that goes and said the same of most of the jobs for which a rule was made."""
@@ -368,22 +367,20 @@ def _says(entry: Known, other: Known) -> bool:
 
 
 def words(messages: Iterable[str]) -> dict[str, str]:
-    """What tells each message from others: the longest part of it that numbers and names do not change.
+    """The part of each message that says most and that no case's numbers change.
 
-    A number that messages of the same words agree in stays, where there are a few of them.
+    A number in which messages of the same words agree stays, where there are a few of them.
     """
-    alike: dict[str, Counter[str]] = {}
+    alike: dict[str, list[tuple[str, list[str]]]] = {}
     for message in messages:
-        alike.setdefault(_NUMBER.sub("0", message), Counter())[message] += 1
+        parts = _NUMBER.split(_COLOR.sub("\n", message))
+        alike.setdefault("0".join(parts[::2]), []).append((message, parts))
     found = {}
     for same in alike.values():
-        split = {message: _NUMBER.split(message) for message in same}
-        columns = [set(column) for column in zip(*split.values(), strict=True)]
-        for message, parts in split.items():
-            kept = [
-                part if len(column) == 1 and same.total() >= FEW else "\n" if at % 2 else part
-                for at, (part, column) in enumerate(zip(parts, columns, strict=True))
-            ]
+        columns = zip(*(parts for _, parts in same), strict=True)
+        constant = [len(set(column)) == 1 and len(same) >= FEW for column in columns]
+        for message, parts in same:
+            kept = [part if at % 2 == 0 or constant[at] else "\n" for at, part in enumerate(parts)]
             phrases = [part.strip(" .,:;=") for part in _BREAK.split("".join(kept))]
             found[message] = max(phrases, key=lambda phrase: (len(_WORD.findall(phrase)), len(phrase)))
     return found
@@ -408,7 +405,7 @@ def _parts(text: str, known: Sequence[Known]) -> tuple[str, list[str]]:
 
 def _head(head: str, runner: str, cases: str, known: bool) -> str:
     """The text before the entries, with the case set's version and whether there are any."""
-    if "runner:" not in head:
+    if not re.search(r"^runner:", head, flags=re.M):
         head += f'schema: 1\nrunner: {_yaml(runner)}\ncases: ""\n'
     head = re.sub(r"^(cases:\s*)(\"[^\"]*\"|'[^']*')", rf'\g<1>"{cases}"', head, flags=re.M)
     head, found = re.subn(r"^known:[ \t]*(\[[ \t]*\])?", "known:" if known else "known: []", head, flags=re.M)

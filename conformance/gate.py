@@ -26,7 +26,11 @@ from typing import Any
 
 from conformance.domain.facts import facts
 from conformance.domain.records import FAILURES, HOLDING
-from conformance.expectations import Expectations, Facts, Known
+from conformance.expectations import EVERYTHING, RUN, Expectations, Facts, Known
+
+JOB = frozenset(("variant",))
+CASE = EVERYTHING - RUN - JOB
+"""What a job has for itself, and what it has of its case."""
 
 
 class Gate:
@@ -47,7 +51,12 @@ class Gate:
         self.today = today
         self.strict_new = strict_new
         self._reached: set[str] = set()
-        self._facts: tuple[str, Facts] = ("", {})
+        self._meant = {
+            name: [entry for entry in expected.known if is_about(entry, header)]
+            for name, expected in expectations.items()
+            if name in header["runners"]
+        }
+        self._cases: dict[str, Mapping[str, Sequence[Known]]] = {}
 
     def judge(self, case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, Sequence[Known]]:
         """The gate's result for one job, and the entries that it comes from."""
@@ -55,8 +64,7 @@ class Gate:
         failing = result["verdict"] in FAILURES
         if expected is None:
             return ("regression" if failing else "ok"), ()
-        about = job_facts(self._case_facts(case), result, self.header)
-        entries = [entry for entry in expected.known if entry.reaches(about)]
+        entries = [entry for entry in self._about(case, expected) if entry.reaches(result, JOB)]
         self._reached.update(entry.where for entry in entries)
         if not entries:
             if not failing:
@@ -70,19 +78,24 @@ class Gate:
             return "fixed", entries
         return ("known" if holds(entries, result) else "changed"), deciding(entries)
 
-    def _case_facts(self, case: Mapping[str, Any]) -> Facts:
-        if self._facts[0] != case["id"]:
-            self._facts = (case["id"], facts(case))
-        return self._facts[1]
+    def _about(self, case: Mapping[str, Any], expected: Expectations) -> Sequence[Known]:
+        """The entries that reach some variant's job of a case; its facts are worked out for all runners at once."""
+        if case["id"] not in self._cases:
+            about = facts(case)
+            self._cases[case["id"]] = {
+                name: [entry for entry in entries if entry.reaches(about, CASE)]
+                for name, entries in self._meant.items()
+            }
+        return self._cases[case["id"]][expected.runner]
 
     def stale(self) -> list[Known]:
         """The entries that reached nothing, of runners of which the run left nothing out."""
         return [
             entry
-            for name, expected in self.expectations.items()
-            if name in self.header["runners"] and not left_out(self.header, name)
-            for entry in expected.known
-            if entry.where not in self._reached and is_about(entry, self.header)
+            for name, entries in self._meant.items()
+            if not left_out(self.header, name)
+            for entry in entries
+            if entry.where not in self._reached
         ]
 
 
@@ -135,9 +148,7 @@ def left_out(header: Mapping[str, Any], runner: str) -> bool:
 def is_about(entry: Known, header: Mapping[str, Any]) -> bool:
     """Whether an entry is about a run's versions and platform at all."""
     about = {"versions": header["runners"][entry.runner]["packages"], "platform": header["platform"]}
-    return all(
-        test(about) for name, test in zip(entry.when, entry.tests, strict=True) if name in ("versions", "platform")
-    )
+    return entry.reaches(about, RUN)
 
 
 def is_overdue(entry: Known, today: str) -> bool:
