@@ -189,7 +189,7 @@ def accept(folder: Path, target: Path | None, runners: tuple[str, ...], reason: 
         click.echo("the expectations describe this run already")
     elif not dry_run:
         reasons = {change.path: _reasons(change.new, reason) for change in changes}
-        if sys.stdin.isatty() and not reason and not any(reasons.values()):
+        if _on_terminal() and not reason and not any(reasons.values()):
             click.confirm("Write this?", abort=True)
         for change in changes:
             change.write(reasons[change.path])
@@ -197,11 +197,15 @@ def accept(folder: Path, target: Path | None, runners: tuple[str, ...], reason: 
     return 0
 
 
+def _on_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
 def _reasons(new: Sequence[str], reason: str) -> list[str]:
     """A reason for each new entry: the one given, or what a person says."""
     if reason or not new:
         return [reason] * len(new)
-    if not sys.stdin.isatty():
+    if not _on_terminal():
         raise InputError(f"{len(new)} new entries have no reason; allowed: --reason TEXT, or a terminal to ask on")
     reasons: list[str] = []
     for entry in new:

@@ -83,11 +83,9 @@ def read_folder(folder: Path) -> dict[str, Expectations]:
     for file in sorted(folder.glob("*.yaml")):
         expected = read_file(file)
         if expected.runner in found:
-            raise InputError(
-                f"runner: {expected.runner!r} has a file already, {found[expected.runner].where}; "
-                "allowed: one file a runner in a folder",
-                str(file),
-            )
+            other = found[expected.runner].where
+            message = f"runner: {expected.runner!r} has a file already, {other}; allowed: one file a runner in a folder"
+            raise strict_yaml.read(file).error(message, ("runner",))
         found[expected.runner] = expected
     return found
 

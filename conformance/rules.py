@@ -50,7 +50,7 @@ class Table:
         while missing:
             rule, reached = self.widest(good, missing)
             if not reached:
-                rule, reached = self._named(missing)
+                rule, reached = self._named(good, missing)
             yield rule, reached
             missing &= ~reached
 
@@ -114,13 +114,17 @@ class Table:
             within &= jobs
         return within
 
-    def _named(self, missing: Jobs) -> tuple[Rule, Jobs]:
+    def _named(self, good: Jobs, missing: Jobs) -> tuple[Rule, Jobs]:
         """A few jobs by their names, where no few facts tell them from others."""
         numbers = [number for number in range(missing.bit_length()) if missing >> number & 1]
         variant = self.facts[numbers[0]]["variant"]
-        numbers = [number for number in numbers if self.facts[number]["variant"] == variant][:MOST_VALUES]
-        cases = [self.facts[number]["case"] for number in numbers]
-        return {"case": cases if len(cases) > 1 else cases[0], "variant": variant}, sum(1 << at for at in numbers)
+        alike = [number for number in numbers if self.facts[number]["variant"] == variant][:MOST_VALUES]
+        cases = [self.facts[number]["case"] for number in alike]
+        named: Rule = {"case": cases if len(cases) > 1 else cases[0]}
+        reached = sum(1 << number for number, fact in enumerate(self.facts) if fact["case"] in cases)
+        if not reached & ~good:
+            return named, reached
+        return {**named, "variant": variant}, sum(1 << number for number in alike)
 
 
 def _wanted(value: Any) -> Iterator[Any]:
