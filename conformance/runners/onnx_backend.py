@@ -57,12 +57,12 @@ class OnnxBackend(Converter):
         """Import the backend; ``LookupError`` where the module has none."""
         super().open()
         module = importlib.import_module(self.module)
-        self.prepare = _prepare(getattr(module, self.attribute) if self.attribute else _backend(module))
+        self.prepared = _prepared(getattr(module, self.attribute) if self.attribute else _backend(module))
 
     def convert(self, model: Any, **options: Any) -> Layer:
         """What the backend prepares, as a callable on one array."""
         try:
-            return self.prepare(model)
+            return self.prepared(model)
         except SkipTest as error:  # and BackendIsNotSupposedToImplementIt, which is one
             raise BackendRefusal(f"the backend refuses: {type(error).__name__}: {error}") from error
 
@@ -101,14 +101,14 @@ def _public_classes(module: Any) -> Iterator[type]:
             yield kind
 
 
-def _prepare(backend: Any) -> Callable[[Any], Layer]:
+def _prepared(backend: Any) -> Callable[[Any], Layer]:
     """What makes a callable of a model, as a backend or an evaluator does it."""
 
     def asked(name: str, *arguments: Any) -> Optional[str]:
         function = getattr(backend, name, None)
         return None if function is None or function(*arguments) else f"the backend refuses: {name} is False"
 
-    def prepared(model: Any) -> Layer:
+    def represented(model: Any) -> Layer:
         refusal = asked("supports_device", DEVICE) or asked("is_compatible", model)
         if refusal:
             raise BackendRefusal(refusal)
@@ -123,4 +123,4 @@ def _prepare(backend: Any) -> Callable[[Any], Layer]:
 
         return layer
 
-    return prepared if hasattr(backend, "prepare") else evaluated
+    return represented if hasattr(backend, "prepare") else evaluated
