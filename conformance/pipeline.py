@@ -9,7 +9,6 @@ it needs them: probes, and the variants that may be a fix.
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections import deque
@@ -19,8 +18,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
 
 from conformance import __version__, expectations, fixing, gate, journal, packaged
 from conformance import cases as case_files
@@ -40,6 +37,8 @@ from conformance.plan import Selection
 from conformance.probe import Found
 from conformance.probing import describe as describe_probe
 from conformance.remedy import UNKNOWN, remedy
+from conformance.render import notebook, summary_json
+from conformance.render.digest import digest
 from conformance.strict_yaml import shown_path
 
 
@@ -62,16 +61,37 @@ class Options:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that has come to its end, with what the gate says of it."""
+    """A run that has come to its end, with what the gate says of it; shows itself, in a notebook as HTML.
+
+    ``run`` has the journal's records: ``results``, one a job, ``cases`` by identity, ``header`` and ``footer``.
+    """
 
     run: Run
     stale: tuple[Known, ...]
     report: Path
+    interrupted: bool = False
 
     @property
     def status(self) -> int:
         """The exit status."""
         return gate.exit_status([result["gate"] for result in self.run.results], self.stale, self.run.complete)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the gate holds."""
+        return self.status == 0
+
+    @property
+    def summary(self) -> Record:
+        """What ``summary.json`` says: the counts, the causes and the jobs that break the gate."""
+        return summary_json.summary(self.run, digest(self.run))
+
+    def __repr__(self) -> str:
+        found = digest(self.run)
+        return f"<{found.sentence}; {found.gate_line}; {self.report}>"
+
+    def _repr_html_(self) -> str:
+        return notebook.fragment(digest(self.run), self.report)
 
 
 def run(options: Options) -> Finished:
@@ -82,8 +102,8 @@ def run(options: Options) -> Finished:
     judged = judge(outcomes)
     explained = attribute(judged, jobs, selection, options)
     records = decide(explained, judging)
-    record(records, header, judging, options.out)
-    return render(options.out, judging.stale())
+    interrupted = record(records, header, judging, options.out)
+    return render(options.out, judging.stale(), interrupted)
 
 
 def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
@@ -145,8 +165,8 @@ def decided(case: Record, result: Record, judging: Gate) -> Record:
     return result
 
 
-def record(records: Iterable[tuple[Record, Record]], header: Record, judging: Gate, out: Path) -> None:
-    """Write the journal as results come; an interrupt leaves it without its footer."""
+def record(records: Iterable[tuple[Record, Record]], header: Record, judging: Gate, out: Path) -> bool:
+    """Write the journal as results come; whether an interrupt left it without its footer."""
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with journal.Writer(out / journal.NAME, header) as writer:
@@ -154,16 +174,17 @@ def record(records: Iterable[tuple[Record, Record]], header: Record, judging: Ga
             for case, result in records:
                 writer.result(case, result)
         except KeyboardInterrupt:
-            return
+            return True
         writer.footer(stale=list(map(describe_entry, judging.stale())), seconds=round(time.monotonic() - started, 3))
+    return False
 
 
-def render(folder: Path, stale: Sequence[Known]) -> Finished:
+def render(folder: Path, stale: Sequence[Known], interrupted: bool = False) -> Finished:
     """Write the reports of a run folder from its journal."""
     from conformance import render as rendering
 
     finished = journal.read(folder)
-    return Finished(finished, tuple(stale), rendering.write(finished, folder))
+    return Finished(finished, tuple(stale), rendering.write(finished, folder), interrupted)
 
 
 class Attended:
