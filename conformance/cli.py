@@ -85,7 +85,7 @@ _runners = click.option(
     "runners",
     multiple=True,
     metavar="NAME[/VARIANT]",
-    help="Only these (repeatable, globs, or module:Class).",
+    help="Only these (repeatable, globs, module:Class, or onnx-backend:module).",
 )
 _expectations = click.option(
     "--expectations",

@@ -68,7 +68,7 @@ def _path(spec: str) -> str:
     for entry in entry_points(group=ENTRY_POINTS):
         if entry.name == spec:
             return entry.value
-    raise LookupError(f"unknown runner {spec!r}: expected one of {', '.join(CORE)}, or package.module:Class")
+    raise LookupError(f"unknown runner {spec!r}: expected one of {', '.join(CORE)}, package.module:Class, or onnx-backend:package.module")
 
 
 def adopt(kind: type) -> Optional[Runner]:
