@@ -68,7 +68,8 @@ def _path(spec: str) -> str:
     for entry in entry_points(group=ENTRY_POINTS):
         if entry.name == spec:
             return entry.value
-    raise LookupError(f"unknown runner {spec!r}: expected one of {', '.join(CORE)}, package.module:Class, or onnx-backend:package.module")
+    others = "package.module:Class, onnx-backend:package.module"
+    raise LookupError(f"unknown runner {spec!r}: expected one of {', '.join(CORE)}, {others}")
 
 
 def adopt(kind: type) -> Optional[Runner]:
