@@ -53,12 +53,7 @@ def ran(folder: Path) -> Run:
 
 def test_the_page_asks_for_little() -> None:
     steps = list(adoption.steps())
-    assert [name for name, _ in steps if name] == [
-        "my_converter/conformance.py",
-        "pyproject.toml",
-        "noxfile.py",
-        ".github/workflows/conformance.yml",
-    ]
+    assert [name for name, _ in steps if name] == ["my_converter/conformance.py", "pyproject.toml", "noxfile.py"]
     first = [line for _, text in steps[:3] for line in text.splitlines() if line.strip()]
     assert (steps[2][1].split()[:2], len(first)) == (["conformance", "run"], 9)
     assert len(dict(steps)["noxfile.py"].splitlines()) <= 15
@@ -70,8 +65,8 @@ def test_the_first_verdict_names_what_is_wrong(adopted: tuple[Path, dict[str, En
     for ended in (first, whole):
         assert ended.returncode == 1, ended.stderr
         assert "same-upper-for-lower" in ended.stdout
-    assert "ceil_mode is not implemented" in whole.stdout
-    assert "0 jobs unattributed" in whole.stdout
+        assert "unattributed" not in ended.stdout
+    assert "regression error sweeps/max-pool/1d-ceil" in whole.stdout
 
 
 def test_what_is_known_lies_in_the_adopters_repository_and_its_gate_is_green(
