@@ -29,6 +29,7 @@ interrupts: list[int] = []
 
 def main() -> NoReturn:
     """The ``conformance`` command; exits with 0 to 5 as the commands' help says."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
     try:
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is for what a shell runs in the background
             signal.signal(signal.SIGINT, _interrupt)
@@ -102,7 +103,7 @@ _runners = click.option(
     "runners",
     multiple=True,
     metavar="NAME[/VARIANT]",
-    help="Only these (repeatable, globs, or module:Class).",
+    help="Only these (repeatable, globs, module:Class, or onnx-backend:module).",
 )
 _expectations = click.option(
     "--expectations",
