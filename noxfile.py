@@ -1,4 +1,4 @@
-"""The sessions: conformance · gate · tests · lint · types · wheel · bench · figures · models.
+"""The sessions: conformance · gate · tests · lint · types · wheel · bench · faults · figures · models.
 
 By tag (``nox -t TAG``): ``ci`` is what has to be green, ``static`` the part of it that needs no framework,
 ``conformance`` what runs the cases, ``measure`` what takes times and figures.
@@ -99,6 +99,12 @@ def wheel(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure, side by side, and print ratios; the report's sizes and times against their budgets."""
     in_frameworks(session, "benchmarks", *session.posargs)
+
+
+@nox.session(venv_backend="none", tags=["measure"])
+def faults(session: nox.Session) -> None:
+    """Faults of every kind in every stage planted in runs of 1,000 jobs; exit 1 where one costs more than its job."""
+    in_frameworks(session, "benchmarks.faults", *session.posargs)
 
 
 @nox.session(venv_backend="none", tags=["measure"])
