@@ -130,14 +130,19 @@ def divided(jobs: Iterable[Job]) -> Iterator[list[Job]]:
 
 
 def _outcomes(future: Future, batch: list[Job]) -> Iterator[tuple[Job, Outcome]]:
-    """What a batch's end means for its jobs: those of a batch that could not be run anywhere did not run."""
-    if future.status == "finished":
-        for number, outcome in future.result():
-            yield batch[number], outcome
-        return
-    reason = f"its batch ended {future.status} on the cluster: {future.exception() if future.status == 'error' else ''}"
-    for job in batch:
-        yield job, Outcome("not_run", failure=Failure(reason.strip(": ")))
+    """What a batch's end means for its jobs: those of a batch that could not be run anywhere did not run.
+
+    Where the Dask worker that holds the answer is lost by now, this waits for another one's.
+    """
+    try:
+        if future.cancelled():
+            raise RuntimeError("cancelled by the scheduler")
+        found = future.result()
+    except Exception as error:
+        failure = Failure(f"its batch could not be run on the cluster: {error}", exception=type(error).__name__)
+        found = [(number, Outcome("not_run", failure=failure)) for number in range(len(batch))]
+    for number, outcome in found:
+        yield batch[number], outcome
 
 
 def versions(distributions: Mapping[str, Iterable[str]]) -> dict[str, str]:
