@@ -81,8 +81,8 @@ _runners = click.option(
     "--runner",
     "runners",
     multiple=True,
-    metavar="NAME[/VARIANT]",
-    help="Only these (repeatable, globs, or module:Class).",
+    metavar="NAME[/VARIANT][@PYTHON]",
+    help="Only these (repeatable, globs, or module:Class), in another interpreter with @ and its path.",
 )
 _expectations = click.option(
     "--expectations",
@@ -459,9 +459,10 @@ def schema() -> int:
 
 
 @commands.command()
-def doctor() -> int:
-    """Say which runners are installed here, and how to install the others."""
+@_runners
+def doctor(runners: tuple[str, ...]) -> int:
+    """Say which runners are installed, here or in the interpreters that they name, and how to install the others."""
     from conformance import listing
 
-    click.echo("\n".join(listing.runner_lines()))
+    click.echo("\n".join(listing.runner_lines(runners)))
     return 0

@@ -10,7 +10,6 @@ it needs them: probes, and the variants that may be a fix.
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -269,7 +268,8 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
         "runners": {
             name: {
                 "spec": chosen.spec,
-                "packages": {"python": platform.python_version(), **chosen.packages},
+                "packages": chosen.packages,
+                **({"interpreter": chosen.runner.python} if chosen.runner.python else {}),
                 "control": chosen.runner.control,
                 "variants": list(chosen.variants),
                 "narrowed": len(chosen.variants) < len(chosen.runner.variants),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conformance import __version__, cases, journal, packaged, plan, runners
+from conformance import __version__, cases, environments, journal, packaged, plan, runners
 from tests.fakes import ROOT
 from tests.small_runs import FAKES, case_file
 
@@ -416,7 +416,8 @@ def test_doctor_says_what_is_installed() -> None:
     assert ended.returncode == 0
     for name in runners.CORE:
         assert f"\n{name}: ready: " in "\n" + ended.stdout
-    assert f"torch: ready: torch {plan.installed(runners.load('torch'))['torch']}\n" in ended.stdout
+    found = environments.installed(runners.load("torch"))
+    assert f"torch: ready: python {found['python']}, torch {found['torch']}\n" in ended.stdout
     assert "    variants: explicit, same, symmetric, channels-last\n" in ended.stdout
     assert "a negative control" in ended.stdout
 

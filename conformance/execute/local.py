@@ -165,7 +165,7 @@ class LocalEngine:
             if not lanes:
                 return
             lane = max(lanes, key=lambda lane: lane.rest / (lane.workers + 1))
-            worker = WorkerProcess(lane.spec, lane.runner.environ)
+            worker = WorkerProcess(lane.spec, lane.runner.environ, lane.runner.python)
             lane.workers += 1
             self._workers[worker] = lane
             self._selector.register(worker.answers, selectors.EVENT_READ, (worker, "answers"))

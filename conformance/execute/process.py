@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from conformance import environments
 from conformance.domain.records import Job
 from conformance.runners import protocol
 
@@ -37,9 +38,9 @@ PINNED = {
 
 
 class WorkerProcess:
-    """A fresh interpreter with one runner, in a session of its own."""
+    """A fresh interpreter with one runner, in a session of its own; ``python`` is another one's path, or empty."""
 
-    def __init__(self, spec: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, spec: str, environ: Mapping[str, str], python: str = "") -> None:
         child_requests, self.requests = os.pipe()
         self.answers, child_answers = os.pipe()
         self.words, child_words = os.pipe()
@@ -49,12 +50,12 @@ class WorkerProcess:
             self.mark.write(-1, "open", time.monotonic())
             descriptors = (child_requests, child_answers, place.fileno())
             self.process = subprocess.Popen(
-                [sys.executable, str(WORKER), spec, *map(str, descriptors)],
+                [python or sys.executable, str(WORKER), spec, *map(str, descriptors)],
                 stdin=subprocess.DEVNULL,
                 stdout=child_words,
                 stderr=child_words,
                 pass_fds=descriptors,
-                env={**os.environ, **PINNED, **environ},
+                env={**environments.inherited(python), **PINNED, **environ},
                 start_new_session=True,
             )
         for descriptor in (child_requests, child_answers, child_words):
