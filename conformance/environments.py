@@ -46,12 +46,19 @@ def installed(runner: Runner) -> dict[str, str]:
     command = [runner.python, str(Path(versions.__file__)), *needs(runner)]
     try:
         answer = subprocess.run(
-            command, env=inherited(runner.python), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE
+            command,
+            env=inherited(runner.python),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
         )
         found: dict[str, str] = json.loads(answer.stdout)
         version = found["python"].split(".")
     except (OSError, subprocess.SubprocessError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"does not answer as Python does ({error}); allowed: {OLDEST} and newer", runner.python) from error
+        raise InputError(
+            f"does not answer as Python does ({error}); allowed: {OLDEST} and newer", runner.python
+        ) from error
     if (int(version[0]), int(version[1])) < tuple(map(int, OLDEST.split("."))):
         raise InputError(f"is Python {found['python']}; allowed: {OLDEST} and newer", runner.python)
     return found

@@ -58,7 +58,17 @@ def command(header: Mapping[str, Any], case: str, runner: str, variant: str) -> 
     about = header.get("runners", {}).get(runner, {})
     python = f"@{about['interpreter']}" if about.get("interpreter") else ""
     paths = header.get("selection", {}).get("paths", [])
-    parts = ["conformance", "run", *paths, "--runner", f"{about.get('spec', runner)}/{variant}{python}", "-k", case, "--out", "reports/again"]
+    parts = [
+        "conformance",
+        "run",
+        *paths,
+        "--runner",
+        f"{about.get('spec', runner)}/{variant}{python}",
+        "-k",
+        case,
+        "--out",
+        "reports/again",
+    ]
     return printable(shlex.join(parts))
 
 
