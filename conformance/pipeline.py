@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,15 +75,7 @@ class Finished:
 
 def run(options: Options) -> Finished:
     """Run the selected cases through the selected runners, and write the run folder."""
-    cases = planning.select_cases(case_files.load(options.paths), options.expression, options.tags)
-    case_files.check_values(cases)
-    selection = planning.select_runners(options.runners, options.require)
-    known = expectations.load(options.expectations)
-    jobs = planning.shard(planning.plan(cases, selection, options.shuffle), *options.shard)
-    if not jobs:
-        raise NothingSelectedError(nothing_selected(cases, selection))
-    header = describe(options, selection, jobs)
-    judging = Gate(known, header, today())
+    jobs, selection, header, judging = prepare(options)
 
     outcomes = execute(jobs, selection, options)
     judged = judge(outcomes)
@@ -91,15 +85,30 @@ def run(options: Options) -> Finished:
     return render(options.out, judging.stale())
 
 
-def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
+def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
+    """What is to run, in what, and the gate that it has to pass; nothing has run when something in it is wrong."""
+    cases = planning.select_cases(case_files.load(options.paths), options.expression, options.tags)
+    case_files.check_values(cases)
+    selection = planning.select_runners(options.runners, options.require)
+    known = expectations.load(options.expectations)
+    jobs = planning.shard(planning.plan(cases, selection, options.shuffle), *options.shard)
+    if not jobs:
+        raise NothingSelectedError(nothing_selected(cases, selection))
+    header = describe(options, selection, jobs)
+    return jobs, selection, header, Gate(known, header, today())
+
+
+def execute(
+    jobs: Iterable[Job | None], selection: Selection, options: Options
+) -> Generator[tuple[Job, Outcome], None, None]:
     """Every job's outcome, from workers that run side by side."""
     runners = {name: (chosen.spec, chosen.runner) for name, chosen in selection.runners.items()}
     return LocalEngine(runners, options.jobs, Deadlines(job=options.timeout)).run(jobs)
 
 
-def judge(outcomes: Iterable[tuple[Job, Outcome]]) -> Iterator[Judged]:
+def judge(outcomes: Iterable[tuple[Job, Outcome]], judging: Judge | None = None) -> Iterator[Judged]:
     """Every outcome's verdict against the reference, with its causes."""
-    judging = Judge()
+    judging = judging or Judge()
     for job, outcome in outcomes:
         verdict = judging.judge(job, outcome)
         kept = outcome.output if UNKNOWN in verdict.causes else None
@@ -154,6 +163,49 @@ def render(folder: Path, stale: Sequence[Known]) -> Finished:
 
     finished = journal.read(folder)
     return Finished(finished, tuple(stale), rendering.write(finished, folder))
+
+
+class Attended:
+    """A run whose results are asked for one by one; its workers stay until it is closed.
+
+    For a test runner, which has an order, a selection and a report of its own.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.jobs, self._selection, self.header, self._gate = prepare(options)
+        self._asked: deque[Job] = deque()
+        self._come: dict[object, Outcome] = {}
+        self._judge = Judge()
+        self._outcomes = execute(self._wanted(), self._selection, options)
+
+    def _wanted(self) -> Iterator[Job | None]:
+        while True:
+            yield self._asked.popleft() if self._asked else None
+
+    def expect(self, jobs: Iterable[Job]) -> None:
+        """Say which jobs will be asked for, so that they run meanwhile."""
+        self._asked.extend(jobs)
+
+    def _execute(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+        self.expect(jobs)
+        return ((job, self._outcome(job)) for job in jobs)
+
+    def _outcome(self, job: Job) -> Outcome:
+        while job.key not in self._come:
+            other, outcome = next(self._outcomes)
+            self._come[other.key] = outcome
+        return self._come.pop(job.key)
+
+    def result(self, job: Job) -> tuple[Record, Record]:
+        """The records of a job that is expected, its case's and its own."""
+        judging = partial(judge, judging=self._judge)
+        judged = judging([(job, self._outcome(job))])
+        explained = remedy(judged, [job], self._selection.others, self._selection.like, self._execute, judging)
+        return next(decide(explained, self._gate))
+
+    def close(self) -> None:
+        """End the workers."""
+        self._outcomes.close()
 
 
 def judge_again(folder: Path, folders: Sequence[Path]) -> tuple[Run, list[Known]]:
