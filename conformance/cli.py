@@ -192,6 +192,39 @@ def accept(folder: Path, target: Path | None, runners: tuple[str, ...], reason: 
     return 0
 
 
+@commands.command()
+@click.argument("old", metavar="OLD", type=click.Path(path_type=Path))
+@click.argument("new", metavar="NEW", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "html", "json"]),
+    default="text",
+    show_default=True,
+    help="What is printed.",
+)
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also write compare.html and compare.md there.",
+)
+def compare(old: Path, new: Path, form: str, folder: Path | None) -> int:
+    """Say what changed from one finished run to another, by cause: two releases, two branches, two machines.
+
+    Exit status 1 where a job that was right is wrong now, or a failing one fails worse; 2 where a run is incomplete.
+    """
+    from conformance import compare as comparing
+    from conformance import journal
+    from conformance.render import compared
+
+    found = comparing.compare(journal.read(old), journal.read(new))
+    click.echo(compared.FORMATS[form](found).rstrip("\n"))
+    if folder:
+        click.echo(f"Report: {compared.write(found, folder)}", err=form != "text")
+    return found.status
+
+
 @commands.command("list")
 @_selection
 @_runners

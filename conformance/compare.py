@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from conformance.domain.records import FAILURES, VERDICTS
-from conformance.journal import Record, Run, alike, words
+from conformance.journal import Record, Run, alike_words, words
 
 KINDS = (
     "now wrong",
@@ -62,7 +62,8 @@ class Ending:
 class Change:
     """Jobs of one runner that went from one ending to another; one of them is None where the jobs are of one run alone.
 
-    ``why`` says what differs in a changed case, or what the other run lacks.
+    ``why`` says what differs in a changed case, or what the other run lacks; ``example`` are the results of the
+    first of the jobs in the two runs.
     """
 
     kind: str
@@ -71,6 +72,7 @@ class Change:
     new: Ending | None
     why: str
     jobs: tuple[Key, ...]
+    example: tuple[Record | None, Record | None]
 
     @property
     def variants(self) -> Mapping[str, int]:
@@ -80,11 +82,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What changed from one run to another, the worst first."""
+    """What changed from one run to another, the worst first.
+
+    ``verdicts`` and ``causes`` count the jobs that are the same in both, in the old run and in the new one;
+    ``alike`` of them end alike.
+    """
 
     old: Run
     new: Run
     alike: int
+    verdicts: Mapping[str, tuple[int, int]]
+    causes: Mapping[str, tuple[int, int]]
     changes: tuple[Change, ...]
 
     def count(self, *kinds: str) -> int:
@@ -107,7 +115,7 @@ def compare(old: Run, new: Run) -> Comparison:
     before = {key(result): result for result in old.results}
     after = {key(result): result for result in new.results}
     edited = {name: ", ".join(differing(old.cases[name], new.cases[name])) for name in old.cases.keys() & new.cases}
-    same = 0
+    alike, had, has = 0, Counter[str](), Counter[str]()
     groups: dict[tuple[str, str, Ending | None, Ending | None, str], list[Key]] = {}
     for job in {**before, **after}:
         one, other = before.get(job), after.get(job)
@@ -116,6 +124,8 @@ def compare(old: Run, new: Run) -> Comparison:
             kind, why = "changed case", edited[job[0]]
         elif was and now:
             kind, why = moved(was, now), ""
+            had.update((was.verdict, *was.causes))
+            has.update((now.verdict, *now.causes))
         elif now:
             kind, why = "appeared", lacking(old, job)
         else:
@@ -123,9 +133,11 @@ def compare(old: Run, new: Run) -> Comparison:
         if kind:
             groups.setdefault((kind, job[1], was, now, why), []).append(job)
         else:
-            same += 1
-    changes = [Change(*group, tuple(jobs)) for group, jobs in groups.items()]
-    return Comparison(old, new, same, tuple(sorted(changes, key=importance)))
+            alike += 1
+    changes = [Change(*group, tuple(jobs), (before.get(jobs[0]), after.get(jobs[0]))) for group, jobs in groups.items()]
+    names = {name: (had[name], has[name]) for name in sorted({**had, **has})}
+    verdicts = {name: names.pop(name) for name in VERDICTS if name in names}
+    return Comparison(old, new, alike, verdicts, names, tuple(sorted(changes, key=importance)))
 
 
 def key(result: Record) -> Key:
@@ -135,7 +147,7 @@ def key(result: Record) -> Key:
 
 def ending(result: Record) -> Ending:
     """How a job ended, whatever sizes the words of a failure name."""
-    return Ending(result["verdict"], tuple(result["causes"]), alike(words(result.get("failure") or {})))
+    return Ending(result["verdict"], tuple(result["causes"]), alike_words(words(result.get("failure") or {})))
 
 
 def moved(was: Ending, now: Ending) -> str:

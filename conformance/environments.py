@@ -11,13 +11,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
 
 from conformance.errors import InputError
 from conformance.runners import versions
 from conformance.runners.contract import Runner
 
-OLDEST = "3.9"
+OLDEST = (3, 9)
+ALLOWED = "the path of Python 3.9 or newer"
 
 PATIENCE = 60.0
 """Seconds that an interpreter may take to say what is installed in it."""
@@ -30,7 +30,7 @@ def interpreter(path: str) -> str:
     """The absolute path of an interpreter; a link stays one, as it is what makes a virtual environment."""
     found = shutil.which(os.path.expanduser(path))
     if found is None:
-        raise InputError("no program there; allowed: NAME@PATH of a Python interpreter", path)
+        raise InputError(f"no program {path!r}; allowed: {ALLOWED}")
     return os.path.abspath(found)
 
 
@@ -43,24 +43,29 @@ def installed(runner: Runner) -> dict[str, str]:
     """The versions of Python and of those of a runner's packages that are installed where its worker runs."""
     if not runner.python:
         return versions.versions(needs(runner))
-    command = [runner.python, str(Path(versions.__file__)), *needs(runner)]
+    found = ask(runner.python, needs(runner))
+    major, minor, *_ = found["python"].split(".")
+    if (int(major), int(minor)) < OLDEST:
+        raise InputError(f"Python {found['python']}; allowed: {ALLOWED}", runner.python)
+    return found
+
+
+def ask(python: str, distributions: Sequence[str]) -> dict[str, str]:
+    """What another interpreter has of these distributions, and its version; ``InputError`` where it does not say."""
+    said = ""
     try:
         answer = subprocess.run(
-            command,
-            env=inherited(runner.python),
+            [python, versions.__file__, *distributions],
+            env=inherited(python),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
         )
+        said = answer.stderr.strip().rpartition("\n")[-1]
         found: dict[str, str] = json.loads(answer.stdout)
-        version = found["python"].split(".")
-    except (OSError, subprocess.SubprocessError, ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"does not answer as Python does ({error}); allowed: {OLDEST} and newer", runner.python
-        ) from error
-    if (int(version[0]), int(version[1])) < tuple(map(int, OLDEST.split("."))):
-        raise InputError(f"is Python {found['python']}; allowed: {OLDEST} and newer", runner.python)
+    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        raise InputError(f"cannot say what is installed ({said or error}); allowed: {ALLOWED}", python) from error
     return found
 
 

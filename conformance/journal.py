@@ -109,7 +109,7 @@ def words(failure: Mapping[str, Any]) -> str:
     return ": ".join(filter(None, (failure.get("exception"), failure.get("message"))))
 
 
-def alike(said: str) -> str:
+def alike_words(said: str) -> str:
     """The beginning of a failure's words, the same whatever sizes they name."""
     return re.sub(r"\d+(, ?\d+)*", "#", " ".join(said.split()))[:100]
 

@@ -76,8 +76,8 @@ def select_runners(wanted: Sequence[str] = (), required: Sequence[str] = ()) -> 
                 missing[runner.name] = install_command(runner)
                 if asked and "*" not in pattern.partition("@")[0]:
                     raise InputError(
-                        f"runner {runner.name} needs {', '.join(absent)}, which is not installed; "
-                        f"try: {missing[runner.name]}"
+                        f"runner {runner.name} needs {', '.join(absent)}, which is not installed"
+                        f"{' in ' + runner.python if runner.python else ''}; try: {missing[runner.name]}"
                     )
                 continue
             chosen[runner.name] = replace(found, variants=tuple(dict.fromkeys([*found.variants, *variants])))
@@ -86,7 +86,8 @@ def select_runners(wanted: Sequence[str] = (), required: Sequence[str] = ()) -> 
 
 def load(pattern: str) -> list[tuple[str, str, Runner]]:
     """The runners that a pattern names: each one's spec, a pattern for its variants, and the runner itself."""
-    name, _, python = pattern.partition("@")
+    name, at, path = pattern.partition("@")
+    python = environments.interpreter(path) if at else ""
     return [(spec, variant, _load(spec, python)) for spec, variant in _expand(name)]
 
 
@@ -121,7 +122,7 @@ def _load(spec: str, python: str) -> Runner:
     except LookupError as error:
         raise InputError(str(error.args[0])) from error
     if python or runner.python:
-        runner.python = environments.interpreter(python or runner.python)
+        runner.python = python or environments.interpreter(runner.python)
     return runner
 
 
