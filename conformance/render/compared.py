@@ -35,10 +35,10 @@ def text(found: Comparison) -> str:
     for kind, changes in sections(found):
         lines += ["", f"{kind.capitalize()}: {counted(found.count(kind), 'job')}"]
         for change in changes[: ROWS["text"]]:
-            lines.append(f"{len(change.jobs):>8,}  {endings(change)}")
-            lines.append(f"{'':10}{where(change)}; such as {one_line(change.jobs[0][0])}")
-            if kind in WORSE:
-                lines.append(f"{'':10}{again(found, change)}")
+            told = [was(change), f"→ {now(change)}", f"{where(change)}; such as {first(change)}"]
+            told += [f"what differs: {one_line(change.why)}"] if kind == "changed case" else []
+            told += [again(found, change)] if kind in WORSE else []
+            lines += [f"{len(change.jobs):>8,}  {told[0]}", *(f"{'':10}{line}" for line in told[1:])]
         lines += more(changes, "text")
     return "\n".join([*lines, "", sentence(found)])
 
@@ -65,7 +65,7 @@ def markdown(found: Comparison) -> str:
             for each in changes[: ROWS["markdown"]]
         )
         lines += table(["jobs", "was", "is now", "where", "such as"], rows)
-        lines += more(changes, "markdown")
+        lines += [*more(changes, "markdown"), ""]
     return "\n".join(lines) + "\n"
 
 
@@ -97,6 +97,8 @@ def row(found: Comparison, change: Change) -> Record:
         "was": was(change),
         "now": now(change),
         "where": where(change),
+        "why": one_line(change.why),
+        "first": first(change),
         "jobs": [f"{printable(variant)}  {printable(case)}" for case, _, variant in change.jobs[:LISTED]],
         "command": again(found, change),
     }
@@ -213,11 +215,6 @@ def sections(found: Comparison) -> Iterator[tuple[str, list[Change]]]:
             yield kind, changes
 
 
-def endings(change: Change) -> str:
-    """From what to what, in one line."""
-    return f"{was(change)} → {now(change)}" + (f" ({change.why})" if change.kind == "changed case" else "")
-
-
 def was(change: Change) -> str:
     """How the jobs ended, or that there were none."""
     return ended(change.old, change.example[0]) or f"({LACKING[change.why]})"
@@ -242,6 +239,11 @@ def where(change: Change) -> str:
     return one_line(", ".join(f"{change.runner}/{variant} {count:,}" for variant, count in ordered), 400)
 
 
+def first(change: Change) -> str:
+    """The case of the first of the jobs."""
+    return one_line(change.jobs[0][0])
+
+
 def again(found: Comparison, change: Change) -> str:
     """What runs the first of the jobs again, as it is now."""
     case, runner, variant = change.jobs[0]
@@ -254,4 +256,4 @@ def more(changes: Sequence[Change], form: str) -> list[str]:
     if not left:
         return []
     jobs = counted(sum(len(change.jobs) for change in left), "job")
-    return [f"And {jobs} in {counted(len(left), 'more change')}.", ""]
+    return [f"And {jobs} in {counted(len(left), 'more change')}."]
