@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -29,7 +28,7 @@ from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
 from conformance.domain.records import Job, Judged, Outcome
 from conformance.errors import NothingSelectedError
-from conformance.execute.local import Deadlines, LocalEngine
+from conformance.execute.local import Deadlines, LocalEngine, Standing
 from conformance.exhaust import Count, Counterexample, Scope, executions
 from conformance.expectations import Known
 from conformance.gate import Gate
@@ -57,6 +56,8 @@ class Options:
     shard: tuple[int, int] = (1, 1)
     timeout: float = Deadlines.job
     shuffle: int | None = None
+    engine: str = "local"
+    scheduler: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,19 @@ def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
     return jobs, selection, header, Gate(known, header, today())
 
 
-def execute(
-    jobs: Iterable[Job | None], selection: Selection, options: Options
-) -> Generator[tuple[Job, Outcome], None, None]:
+def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
     """Every job's outcome, from workers that run side by side."""
-    runners = {name: (chosen.spec, chosen.runner) for name, chosen in selection.runners.items()}
-    return LocalEngine(runners, options.jobs, Deadlines(job=options.timeout)).run(jobs)
+    if options.engine == "local":
+        return engine(selection, options).run(jobs)
+    from conformance.execute.cluster import DaskEngine
+
+    deadlines = Deadlines(job=options.timeout)
+    return DaskEngine(selection.specs, options.scheduler, options.jobs, deadlines).run(jobs)
+
+
+def engine(selection: Selection, options: Options) -> LocalEngine:
+    """The engine of this machine."""
+    return LocalEngine(selection.specs, options.jobs, Deadlines(job=options.timeout))
 
 
 def judge(outcomes: Iterable[tuple[Job, Outcome]], judging: Judge | None = None) -> Iterator[Judged]:
@@ -173,18 +181,10 @@ class Attended:
 
     def __init__(self, options: Options) -> None:
         self.jobs, self._selection, self.header, self._gate = prepare(options)
-        self._asked: deque[Job] = deque()
         self._come: dict[object, Outcome] = {}
         self._judge = Judge()
-        self._outcomes = execute(self._wanted(), self._selection, options)
-
-    def _wanted(self) -> Iterator[Job | None]:
-        while True:
-            yield self._asked.popleft() if self._asked else None
-
-    def expect(self, jobs: Iterable[Job]) -> None:
-        """Say which jobs will be asked for, so that they run meanwhile."""
-        self._asked.extend(jobs)
+        self._engine = Standing(engine(self._selection, options))
+        self.expect, self.close = self._engine.expect, self._engine.close
 
     def _execute(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
         self.expect(jobs)
@@ -192,7 +192,7 @@ class Attended:
 
     def _outcome(self, job: Job) -> Outcome:
         while job.key not in self._come:
-            other, outcome = next(self._outcomes)
+            other, outcome = self._engine.next()
             self._come[other.key] = outcome
         return self._come.pop(job.key)
 
@@ -202,10 +202,6 @@ class Attended:
         judged = judging([(job, self._outcome(job))])
         explained = remedy(judged, [job], self._selection.others, self._selection.like, self._execute, judging)
         return next(decide(explained, self._gate))
-
-    def close(self) -> None:
-        """End the workers."""
-        self._outcomes.close()
 
 
 def judge_again(folder: Path, folders: Sequence[Path]) -> tuple[Run, list[Known]]:

@@ -6,7 +6,7 @@ import os
 import selectors
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sized
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import groupby
 from math import inf
@@ -310,3 +310,33 @@ class LocalEngine:
             if descriptor in self._selector.get_map():
                 self._selector.unregister(descriptor)
         worker.kill()
+
+
+class Standing:
+    """An engine whose workers stay: jobs are asked for as they become known, until it is closed."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._asked: deque[Job] = deque()
+        self._outcomes = engine.run(self._wanted())
+
+    def _wanted(self) -> Iterator[Job | None]:
+        while True:
+            yield self._asked.popleft() if self._asked else None
+
+    def expect(self, jobs: Iterable[Job]) -> None:
+        """Say which jobs will be asked for, so that they run meanwhile."""
+        self._asked.extend(jobs)
+
+    def next(self) -> tuple[Job, Outcome]:
+        """The next job that ends, of those that are expected; there has to be one."""
+        return next(self._outcomes)
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+        """These jobs with their outcomes, in the order in which they end."""
+        self.expect(jobs)
+        for _ in jobs:
+            yield self.next()
+
+    def close(self) -> None:
+        """End the workers."""
+        self._outcomes.close()
