@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance import environments, plan, runners
+from conformance import environments, listing, plan, runners
 from conformance.errors import InputError
+from conformance.execute.cluster import DaskEngine
+from conformance.execute.local import Deadlines
 from conformance.plan import select_runners
 from conformance.render.detail import command
 from tests import small_runs
@@ -156,3 +158,16 @@ def test_a_link_stays_a_link(other: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(Path(other).parent)
     assert Path(other).resolve() != Path(other)
     assert environments.interpreter("./python") == other
+
+
+def test_a_cluster_has_no_other_interpreters(other: str) -> None:
+    selection = select_runners([f"{FAKES}Right@{other}"])
+    with pytest.raises(InputError, match="Right in another interpreter on a cluster; allowed: --engine local"):
+        DaskEngine(selection.specs, "", 1, Deadlines())
+
+
+def test_doctor_asks_the_interpreter_that_is_named(bare: str, other: str) -> None:
+    lines = listing.runner_lines([f"torch@{bare}", f"{FAKES}Right@{other}"])
+    assert f"torch: missing torch, numpy; {bare} -m pip install torch numpy" in lines
+    ready = lines.index(f"{FAKES}Right: ready: python {platform.python_version()}, numpy {np.__version__}")
+    assert lines[ready + 1] == f"    interpreter: {other}"
