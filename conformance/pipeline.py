@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -26,11 +26,11 @@ from conformance import plan as planning
 from conformance import probe as probing
 from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
-from conformance.domain.records import Job, Judged, Outcome
+from conformance.domain.records import HOLDING, Job, Judged, Outcome
 from conformance.errors import NothingSelectedError
 from conformance.execute.local import Deadlines, LocalEngine, Standing
 from conformance.exhaust import Count, Counterexample, Scope, executions
-from conformance.expectations import Known
+from conformance.expectations import Expectations, Known
 from conformance.gate import Gate
 from conformance.journal import Record, Run
 from conformance.judge import Judge
@@ -56,6 +56,9 @@ class Options:
     shard: tuple[int, int] = (1, 1)
     timeout: float = Deadlines.job
     shuffle: int | None = None
+    min_jobs: int = 0
+    maxfail: int = 0
+    last_failed: bool = False
     engine: str = "local"
     scheduler: str = ""
 
@@ -82,7 +85,8 @@ def run(options: Options) -> Finished:
     judged = judge(outcomes)
     explained = attribute(judged, jobs, selection, options)
     records = decide(explained, judging)
-    record(records, header, judging, options.out)
+    record(records, header, judging, options.out, options.maxfail)
+    outcomes.close()  # ends the workers of a run that was stopped
     return render(options.out, judging.stale())
 
 
@@ -93,13 +97,17 @@ def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
     selection = planning.select_runners(options.runners, options.require)
     known = expectations.load(options.expectations)
     jobs = planning.shard(planning.plan(cases, selection, options.shuffle), *options.shard)
+    if options.last_failed:
+        jobs = failed_last(jobs, options.out)
     if not jobs:
         raise NothingSelectedError(nothing_selected(cases, selection))
+    enough(len(jobs), options.min_jobs)
     header = describe(options, selection, jobs)
+    header["expectations"] = files(known, header)
     return jobs, selection, header, Gate(known, header, today())
 
 
-def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
+def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Generator[tuple[Job, Outcome], None, None]:
     """Every job's outcome, from workers that run side by side."""
     if options.engine == "local":
         return engine(selection, options).run(jobs)
@@ -152,14 +160,22 @@ def decided(case: Record, result: Record, judging: Gate) -> Record:
     return result
 
 
-def record(records: Iterable[tuple[Record, Record]], header: Record, judging: Gate, out: Path) -> None:
-    """Write the journal as results come; an interrupt leaves it without its footer."""
+def record(
+    records: Iterable[tuple[Record, Record]], header: Record, judging: Gate, out: Path, maxfail: int = 0
+) -> None:
+    """Write the journal as results come.
+
+    An interrupt leaves it without its footer, and so do ``maxfail`` results that do not hold, where
+    more jobs are planned.
+    """
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with journal.Writer(out / journal.NAME, header) as writer:
         try:
             for case, result in records:
                 writer.result(case, result)
+                if 0 < maxfail <= writer.failing and writer.written < header["planned"]:
+                    return
         except KeyboardInterrupt:
             return
         writer.footer(stale=list(map(describe_entry, judging.stale())), seconds=round(time.monotonic() - started, 3))
@@ -204,10 +220,13 @@ class Attended:
         return next(decide(explained, self._gate))
 
 
-def judge_again(folder: Path, folders: Sequence[Path]) -> tuple[Run, list[Known]]:
+def judge_again(folder: Path, folders: Sequence[Path], min_jobs: int = 0) -> tuple[Run, list[Known]]:
     """A finished run against expectations as they are now; the journal stays as it is."""
     finished = journal.read(folder)
-    judging = Gate(expectations.load(folders), finished.header, today())
+    enough(finished.planned, min_jobs)
+    known = expectations.load(folders)
+    finished.header["expectations"] = files(known, finished.header)
+    judging = Gate(known, finished.header, today())
     for result in finished.results:
         result.pop("expectation", None)
         decided(finished.case_of(result), result, judging)
@@ -288,6 +307,24 @@ def fix(
     return planned, proofs
 
 
+def failed_last(jobs: list[Job], out: Path) -> list[Job]:
+    """The jobs that did not hold in the run that ``out`` has; all where none of these did, or no run is there."""
+    if not (out / journal.NAME).exists():
+        return jobs
+    failed = {
+        (result["case"], result["runner"], result["variant"])
+        for result in journal.read(out).results
+        if result["gate"] not in HOLDING
+    }
+    return [job for job in jobs if job.key in failed] or jobs
+
+
+def enough(jobs: int, wanted: int) -> None:
+    """Raise ``NothingSelectedError`` where a run has next to nothing to say."""
+    if jobs < wanted:
+        raise NothingSelectedError(f"{jobs:,} of at least {wanted:,} jobs (--min-jobs); try: conformance list")
+
+
 def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:
     """Why there is no job, and what to try."""
     if not cases:
@@ -299,7 +336,7 @@ def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:
 
 def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Record:
     """The journal's header: what runs, in which versions, and what was left out."""
-    narrowed = bool(options.paths or options.expression or options.tags or options.shard != (1, 1))
+    asked = (options.paths, options.expression, options.tags, options.last_failed, options.shard != (1, 1))
     return {
         "planned": len(jobs),
         "version": __version__,
@@ -311,11 +348,12 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
             "expression": options.expression,
             "tags": list(options.tags),
             "shard": list(options.shard),
-            "narrowed": narrowed,
+            "narrowed": any(asked),
         },
         "runners": {
             name: {
                 "spec": chosen.spec,
+                "where": chosen.where,
                 "packages": chosen.packages,
                 **({"interpreter": chosen.runner.python} if chosen.runner.python else {}),
                 "control": chosen.runner.control,
@@ -326,6 +364,11 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
         },
         "missing": selection.missing,
     }
+
+
+def files(known: Mapping[str, Expectations], header: Record) -> dict[str, str]:
+    """Where the expectations of the run's runners are."""
+    return {name: shown_path(Path(known[name].where)) for name in header["runners"] if name in known}
 
 
 def describe_entry(entry: Known) -> dict[str, Any]:
