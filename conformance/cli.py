@@ -102,8 +102,8 @@ _runners = click.option(
     "--runner",
     "runners",
     multiple=True,
-    metavar="NAME[/VARIANT]",
-    help="Only these (repeatable, globs, module:Class, or onnx-backend:module).",
+    metavar="NAME[/VARIANT][@PYTHON]",
+    help="Only these (repeatable, globs, module:Class, or onnx-backend:module); @ and a path: in another interpreter.",
 )
 _expectations = click.option(
     "--expectations",
@@ -304,6 +304,39 @@ def _reasons(new: Sequence[str], reason: str) -> list[str]:
     for entry in new:
         reasons.append(click.prompt(f"\n{entry}Reason", default=reasons[-1] if reasons else None))
     return reasons
+
+
+@commands.command()
+@click.argument("old", metavar="OLD", type=click.Path(path_type=Path))
+@click.argument("new", metavar="NEW", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "html", "json"]),
+    default="text",
+    show_default=True,
+    help="What is printed.",
+)
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also write compare.html and compare.md there.",
+)
+def compare(old: Path, new: Path, form: str, folder: Path | None) -> int:
+    """Say what changed from one finished run to another, by cause: two releases, two branches, two machines.
+
+    Exit status 1 where a job that was right is wrong now, or a failing one fails worse; 2 where a run is incomplete.
+    """
+    from conformance import compare as comparing
+    from conformance import journal
+    from conformance.render import compared
+
+    found = comparing.compare(journal.read(old), journal.read(new))
+    click.echo(compared.FORMATS[form](found).rstrip("\n"))
+    if folder:
+        click.echo(f"Report: {compared.write(found, folder)}", err=form != "text")
+    return found.status
 
 
 @commands.command("list")
@@ -576,9 +609,10 @@ def schema(what: str) -> int:
 
 
 @commands.command()
-def doctor() -> int:
-    """Say which runners are installed here, and how to install the others."""
+@_runners
+def doctor(runners: tuple[str, ...]) -> int:
+    """Say which runners are installed, here or in the interpreters that they name, and how to install the others."""
     from conformance import listing
 
-    click.echo("\n".join(listing.runner_lines()))
+    click.echo("\n".join(listing.runner_lines(runners)))
     return 0

@@ -9,7 +9,6 @@ it needs them: probes, and the variants that may be a fix.
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -401,7 +400,8 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
             name: {
                 "spec": chosen.spec,
                 "where": chosen.where,
-                "packages": {"python": platform.python_version(), **chosen.packages},
+                "packages": chosen.packages,
+                **({"interpreter": chosen.runner.python} if chosen.runner.python else {}),
                 "control": chosen.runner.control,
                 "variants": list(chosen.variants),
                 "narrowed": len(chosen.variants) < len(chosen.runner.variants),

@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from conformance import __version__, cases, cli, journal, packaged, plan, runners
+from conformance import __version__, cases, cli, environments, journal, packaged, plan, runners
 from tests.fakes import ROOT
 from tests.render.test_sarif import LOG as SARIF
 from tests.small_runs import FAKES, case_file
@@ -622,7 +622,8 @@ def test_doctor_says_what_is_installed() -> None:
     assert ended.returncode == 0
     for name in runners.CORE:
         assert f"\n{name}: ready: " in "\n" + ended.stdout
-    assert f"torch: ready: torch {plan.installed(runners.load('torch'))['torch']}\n" in ended.stdout
+    found = environments.installed(runners.load("torch"))
+    assert f"torch: ready: python {found['python']}, torch {found['torch']}\n" in ended.stdout
     assert "    variants: explicit, same, symmetric, channels-last\n" in ended.stdout
     assert "a negative control" in ended.stdout
 

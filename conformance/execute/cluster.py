@@ -47,6 +47,8 @@ class DaskEngine:
         slots: int,
         limits: Limits,
     ) -> None:
+        if elsewhere := [name for name, (_, runner) in runners.items() if runner.python]:
+            raise InputError(f"{', '.join(elsewhere)} in another interpreter on a cluster; allowed: --engine local")
         self.specs = {name: spec for name, (spec, _) in runners.items()}
         self.distributions = {name: runner.distributions for name, (_, runner) in runners.items()}
         self.scheduler = scheduler

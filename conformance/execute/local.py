@@ -225,7 +225,7 @@ class LocalEngine:
                     return
                 self._end(idle[0])
             lane = max(lanes, key=lambda lane: (bool(lane.suspects), lane.rest / (lane.workers + 1)))
-            worker = WorkerProcess(lane.spec, lane.runner.environ, self.limits.gpu)
+            worker = WorkerProcess(lane.spec, lane.runner.environ, lane.runner.python, self.limits.gpu)
             self._workers[worker] = lane
             if lane.suspects:
                 suspect = self._alone[worker] = lane.suspects.popleft()

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from conformance import environments
 from conformance.domain.records import Job
 from conformance.runners import protocol
 
@@ -41,13 +42,13 @@ GPUS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 
 
 class WorkerProcess:
-    """A fresh interpreter with one runner, in a session of its own.
+    """A fresh interpreter with one runner, in a session of its own; ``python`` is another one's path, or empty.
 
     ``waiting`` are the jobs that it was asked for and has not answered, ``last`` is the number of the one that it
     answered last; it is given no more once it is ``closing``. ``opened`` are the bytes that it held when it had opened.
     """
 
-    def __init__(self, spec: str, environ: Mapping[str, str], gpu: bool = False) -> None:
+    def __init__(self, spec: str, environ: Mapping[str, str], python: str = "", gpu: bool = False) -> None:
         pinned = {name: value for name, value in PINNED.items() if not (gpu and name in GPUS)}
         child_requests, self.requests = os.pipe()
         self.answers, child_answers = os.pipe()
@@ -58,12 +59,12 @@ class WorkerProcess:
             self.mark.write(-1, "open", time.monotonic())
             descriptors = (child_requests, child_answers, place.fileno())
             self.process = subprocess.Popen(
-                [sys.executable, str(WORKER), spec, *map(str, descriptors), str(os.getpid())],
+                [python or sys.executable, str(WORKER), spec, *map(str, descriptors), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=child_words,
                 stderr=child_words,
                 pass_fds=descriptors,
-                env={**os.environ, **pinned, **environ},
+                env={**environments.inherited(python), **pinned, **environ},
                 start_new_session=True,
             )
         for descriptor in (child_requests, child_answers, child_words):

@@ -56,9 +56,20 @@ def detail(job: Job, header: Mapping[str, Any]) -> Record:
 
 def command(header: Mapping[str, Any], case: str, runner: str, variant: str) -> str:
     """What runs one job again, for a shell."""
-    spec = header.get("runners", {}).get(runner, {}).get("spec", runner)
+    about = header.get("runners", {}).get(runner, {})
+    python = f"@{about['interpreter']}" if about.get("interpreter") else ""
     paths = header.get("selection", {}).get("paths", [])
-    parts = ["conformance", "run", *paths, "--runner", f"{spec}/{variant}", "-k", case, "--out", "reports/again"]
+    parts = [
+        "conformance",
+        "run",
+        *paths,
+        "--runner",
+        f"{about.get('spec', runner)}/{variant}{python}",
+        "-k",
+        case,
+        "--out",
+        "reports/again",
+    ]
     return printable(shlex.join(parts))
 
 
