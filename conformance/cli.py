@@ -121,6 +121,7 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.option(
     "--shuffle", type=int, default=None, metavar="SEED", help="Run in another order; the verdicts are the same."
 )
+@click.option("--resume", is_flag=True, help="Run what the journal in --out lacks of this very run.")
 @_no_color
 def run(
     paths: tuple[Path, ...],
@@ -444,7 +445,7 @@ def report(folder: Path, no_color: bool) -> int:
 
     finished = journal.read(folder)
     terminal.show(finished, render.write(finished, finished.folder), no_color)
-    return 0
+    return 0 if finished.complete else INTERRUPTED
 
 
 @commands.command()

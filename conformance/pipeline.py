@@ -20,7 +20,7 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
 
-from conformance import __version__, expectations, fixing, gate, journal, packaged
+from conformance import __version__, expectations, fixing, gate, journal, packaged, resume
 from conformance import cases as case_files
 from conformance import plan as planning
 from conformance import probe as probing
@@ -56,6 +56,7 @@ class Options:
     shard: tuple[int, int] = (1, 1)
     timeout: float = Deadlines.job
     shuffle: int | None = None
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,14 @@ def run(options: Options) -> Finished:
         raise NothingSelectedError(nothing_selected(cases, selection))
     header = describe(options, selection, jobs)
     judging = Gate(known, header, today())
+    recorded = resume.recorded(options.out, header, jobs) if options.resume else {}
+    kept = decide_again(resume.kept(options.out), judging) if recorded else ()
 
-    outcomes = execute(jobs, selection, options)
+    outcomes = execute([job for job in jobs if job.key not in recorded], selection, options)
     judged = judge(outcomes)
-    explained = attribute(judged, jobs, selection, options)
+    explained = attribute(judged, jobs, selection, options, recorded)
     records = decide(explained, judging)
-    record(records, header, judging, options.out)
+    record(records, header, judging, options.out, kept)
     return render(options.out, judging.stale())
 
 
@@ -108,10 +111,21 @@ def judge(outcomes: Iterable[tuple[Job, Outcome]]) -> Iterator[Judged]:
 
 
 def attribute(
-    judged: Iterable[Judged], jobs: Sequence[Job], selection: Selection, options: Options
+    judged: Iterable[Judged],
+    jobs: Sequence[Job],
+    selection: Selection,
+    options: Options,
+    recorded: Mapping[tuple[str, str, str], str],
 ) -> Iterator[Judged]:
-    """Every verdict, the wrong ones with what to write instead, and probed where no hypothesis fits."""
-    return remedy(judged, jobs, selection.others, selection.like, lambda more: execute(more, selection, options), judge)
+    """Every verdict, the wrong ones with what to write instead, and probed where no hypothesis fits.
+
+    Of jobs that are ``recorded`` already the verdict is enough.
+    """
+
+    def more(jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+        return execute(jobs, selection, options)
+
+    return remedy(judged, jobs, recorded, selection.others, selection.like, more, judge)
 
 
 def decide(judged: Iterable[Judged], judging: Gate) -> Iterator[tuple[Record, Record]]:
@@ -124,8 +138,15 @@ def decide(judged: Iterable[Judged], judging: Gate) -> Iterator[tuple[Record, Re
         yield case, decided(case, result, judging)
 
 
+def decide_again(results: Iterable[tuple[Record, Record]], judging: Gate) -> Iterator[tuple[Record, Record]]:
+    """Results of a journal, with their cases, at the gate as it is now."""
+    for case, result in results:
+        yield case, decided(case, result, judging)
+
+
 def decided(case: Record, result: Record, judging: Gate) -> Record:
     """A job's record with the gate's result and the expectation that it comes from."""
+    result.pop("expectation", None)
     result["gate"], entries = judging.judge(case, result)
     if entries:
         result["expectation"] = {
@@ -136,11 +157,23 @@ def decided(case: Record, result: Record, judging: Gate) -> Record:
     return result
 
 
-def record(records: Iterable[tuple[Record, Record]], header: Record, judging: Gate, out: Path) -> None:
-    """Write the journal as results come; an interrupt leaves it without its footer."""
+def record(
+    records: Iterable[tuple[Record, Record]],
+    header: Record,
+    judging: Gate,
+    out: Path,
+    kept: Iterable[tuple[Record, Record]] = (),
+) -> None:
+    """Write the journal as results come, after those that are ``kept``; an interrupt leaves it without its footer.
+
+    The reports of an earlier run go: this one may end without a chance to write its own.
+    """
+    from conformance import render as rendering
+
     out.mkdir(parents=True, exist_ok=True)
+    rendering.remove(out)
     started = time.monotonic()
-    with journal.Writer(out / journal.NAME, header) as writer:
+    with journal.Writer(out / journal.NAME, header, kept) as writer:
         try:
             for case, result in records:
                 writer.result(case, result)
@@ -162,7 +195,6 @@ def judge_again(folder: Path, folders: Sequence[Path]) -> tuple[Run, list[Known]
     finished = journal.read(folder)
     judging = Gate(expectations.load(folders), finished.header, today())
     for result in finished.results:
-        result.pop("expectation", None)
         decided(finished.case_of(result), result, judging)
     stale = judging.stale()
     if finished.footer is not None:
@@ -259,6 +291,7 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
         "cases": packaged.case_set_version(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "platform": planning.platform_name(),
+        "timeout": options.timeout,
         "selection": {
             "paths": [shown_path(path) for path in options.paths],
             "expression": options.expression,

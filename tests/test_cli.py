@@ -137,13 +137,13 @@ def test_1_an_entry_that_reaches_nothing_of_a_whole_run_is_stale(tmp_path: Path)
     """The run says that it left nothing out, as a run of every packaged case does."""
     run(tmp_path, "Right")
     path = tmp_path / "run" / "results.jsonl"
-    header, *rest = path.read_text().splitlines(keepends=True)
-    changed = json.loads(header)
+    _, *rest = path.read_bytes().splitlines(keepends=True)
+    changed = journal.read(tmp_path / "run").header
     assert changed["selection"]["narrowed"] is True
     known = expectation(tmp_path, "Right", "{rank: 3}")
     assert conformance("gate", tmp_path / "run", "--expectations", known).returncode == 0
     changed["selection"]["narrowed"] = False
-    path.write_text(json.dumps(changed) + "\n" + "".join(rest))
+    path.write_bytes(journal.line(changed) + b"".join(rest))
     ended = conformance("gate", tmp_path / "run", "--expectations", known)
     assert ended.returncode == 1
     assert "stale" in ended.stdout
@@ -202,7 +202,15 @@ def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(t
     assert {result["verdict"] for result in found.results} == {"match"}
     assert (found.planned, found.footer, found.complete) == (204, None, False)
     assert conformance("gate", tmp_path / "run").returncode == 2
+    assert conformance("report", tmp_path / "run").returncode == 2
     assert conformance("accept", tmp_path / "run", "--expectations", tmp_path / "known").returncode == 4
+    for name, mark in {
+        "report.html": "<title>INCOMPLETE",
+        "summary.md": "**INCOMPLETE, ",
+        "summary.json": '"complete": false',
+        "junit.xml": '<error message="INCOMPLETE: ',
+    }.items():
+        assert mark in (tmp_path / "run" / name).read_text("utf-8"), name
 
 
 def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
