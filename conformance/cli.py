@@ -159,6 +159,21 @@ def gate(folder: Path, folders: tuple[Path, ...], no_color: bool) -> int:
 
 
 @commands.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The folder to write.")
+@_expectations
+@_no_color
+def merge(runs: tuple[Path, ...], out: Path, folders: tuple[Path, ...], no_color: bool) -> int:
+    """Join the run folders of all shards (run --shard I/N) into one, as if one machine had run all."""
+    from conformance import pipeline, settings
+    from conformance.render import terminal
+
+    finished = pipeline.join(runs, out, settings.expectations(folders))
+    terminal.show(finished.run, finished.report, no_color)
+    return finished.status
+
+
+@commands.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
     "--expectations",

@@ -13,7 +13,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import FileIO
 from itertools import islice
@@ -33,6 +33,9 @@ NAME = "results.jsonl"
 FLUSH_EVERY = 64
 """Lines that wait at most; none waits longer than ``FLUSH_AFTER`` seconds while more come."""
 FLUSH_AFTER = 1.0
+
+LISTED = 5
+"""Differences that an error names."""
 
 READ_AT_ONCE = 256
 """Lines that are read together, which takes a third of the time."""
@@ -102,6 +105,12 @@ def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for name in names
         if before.get(name) != after.get(name)
     ]
+
+
+def listed(apart: Sequence[str]) -> str:
+    """Differences as an error names them: the first few, and how many more there are."""
+    more = f"; and {len(apart) - LISTED} more" if len(apart) > LISTED else ""
+    return "; ".join(apart[:LISTED]) + more
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

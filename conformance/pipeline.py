@@ -20,10 +20,11 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
 
-from conformance import __version__, expectations, fixing, gate, journal, packaged, resume
+from conformance import __version__, expectations, fixing, gate, journal, merge, packaged, resume
 from conformance import cases as case_files
 from conformance import plan as planning
 from conformance import probe as probing
+from conformance import shard as sharding
 from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
 from conformance.domain.records import Job, Judged, Outcome
@@ -79,10 +80,11 @@ def run(options: Options) -> Finished:
     case_files.check_values(cases)
     selection = planning.select_runners(options.runners, options.require)
     known = expectations.load(options.expectations)
-    jobs = planning.shard(planning.plan(cases, selection, options.shuffle), *options.shard)
+    plan = planning.plan(cases, selection, options.shuffle)
+    jobs = sharding.shard(plan, *options.shard)
     if not jobs:
-        raise NothingSelectedError(nothing_selected(cases, selection))
-    header = describe(options, selection, jobs)
+        raise NothingSelectedError(nothing_selected(cases, selection, plan))
+    header = describe(options, selection, jobs, plan)
     judging = Gate(known, header, today())
     recorded = resume.recorded(options.out, header, jobs) if options.resume else {}
     kept = decide_again(resume.kept(options.out), judging) if recorded else ()
@@ -163,10 +165,12 @@ def record(
     judging: Gate,
     out: Path,
     kept: Iterable[tuple[Record, Record]] = (),
+    before: float = 0.0,
 ) -> None:
     """Write the journal as results come, after those that are ``kept``; an interrupt leaves it without its footer.
 
-    The reports of an earlier run go: this one may end without a chance to write its own.
+    ``before`` are seconds that were spent elsewhere. The reports of an earlier run go: this one may end
+    without a chance to write its own.
     """
     from conformance import render as rendering
 
@@ -179,7 +183,9 @@ def record(
                 writer.result(case, result)
         except KeyboardInterrupt:
             return
-        writer.footer(stale=list(map(describe_entry, judging.stale())), seconds=round(time.monotonic() - started, 3))
+        writer.footer(
+            stale=list(map(describe_entry, judging.stale())), seconds=round(before + time.monotonic() - started, 3)
+        )
 
 
 def render(folder: Path, stale: Sequence[Known]) -> Finished:
@@ -188,6 +194,15 @@ def render(folder: Path, stale: Sequence[Known]) -> Finished:
 
     finished = journal.read(folder)
     return Finished(finished, tuple(stale), rendering.write(finished, folder))
+
+
+def join(folders: Sequence[Path], out: Path, known: Sequence[Path]) -> Finished:
+    """The runs of all shards as one run folder, judged and rendered as if one machine had run all."""
+    shards = merge.shards(folders, out)
+    header = merge.header(shards)
+    judging = Gate(expectations.load(known), header, today())
+    record((), header, judging, out, decide_again(merge.results(shards), judging), merge.seconds(shards))
+    return render(out, judging.stale())
 
 
 def judge_again(folder: Path, folders: Sequence[Path]) -> tuple[Run, list[Known]]:
@@ -273,8 +288,10 @@ def fix(
     return planned, proofs
 
 
-def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:
+def nothing_selected(cases: Sequence[Case], selection: Selection, plan: Sequence[Job] = ()) -> str:
     """Why there is no job, and what to try."""
+    if plan:
+        return f"no job is left for this shard: there are {len(plan)} in all; try: fewer shards"
     if not cases:
         return "no case is selected; try: conformance list"
     if not selection.runners:
@@ -282,9 +299,11 @@ def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:
     return "no case applies to the selected variants; try: conformance list --runner NAME"
 
 
-def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Record:
-    """The journal's header: what runs, in which versions, and what was left out."""
-    narrowed = bool(options.paths or options.expression or options.tags or options.shard != (1, 1))
+def describe(options: Options, selection: Selection, jobs: Sequence[Job], plan: Sequence[Job]) -> Record:
+    """The journal's header: what runs, in which versions, and what was left out; of a shard, what the whole is."""
+    narrowed = bool(options.paths or options.expression or options.tags)
+    part = options.shard != (1, 1)
+    whole = {"jobs": len(plan), "narrowed": narrowed, "fingerprint": sharding.fingerprint(plan)} if part else None
     return {
         "planned": len(jobs),
         "version": __version__,
@@ -297,7 +316,7 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
             "expression": options.expression,
             "tags": list(options.tags),
             "shard": list(options.shard),
-            "narrowed": narrowed,
+            "narrowed": narrowed or part,
         },
         "runners": {
             name: {
@@ -310,6 +329,7 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
             for name, chosen in selection.runners.items()
         },
         "missing": selection.missing,
+        **({"plan": whole} if whole else {}),
     }
 
 

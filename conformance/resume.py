@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 
 from conformance import journal
@@ -16,9 +15,6 @@ Key = tuple[str, str, str]
 SAME = ("version", "cases", "platform", "timeout", "selection", "runners")
 """What of two headers has to be equal."""
 
-NAMED = 5
-"""Differences that are named."""
-
 
 def recorded(folder: Path, header: Record, jobs: Sequence[Job]) -> dict[Key, str]:
     """The verdicts of the jobs that the journal of a folder has; those that were not run are missing.
@@ -29,7 +25,9 @@ def recorded(folder: Path, header: Record, jobs: Sequence[Job]) -> dict[Key, str
     if not (folder / NAME).exists():
         return {}
     reader = Reader(folder)
-    refuse(reader.path, differences(reader.header, header, SAME))
+    refuse(
+        reader.path, journal.differences(*({name: each.get(name) for name in SAME} for each in (reader.header, header)))
+    )
     planned = {job.key: job for job in jobs}
     found: dict[Key, str] = {}
     checked: set[str] = set()
@@ -54,17 +52,11 @@ def kept(folder: Path) -> Iterator[tuple[Record, Record]]:
             yield case, result
 
 
-def differences(was: Record, now: Record, names: Sequence[str]) -> list[str]:
-    """What two headers do not have in common of some of their fields."""
-    return journal.differences(*({name: header.get(name) for name in names} for header in (was, now)))
-
-
 def refuse(path: Path, apart: Sequence[str]) -> None:
     """``InputError`` where anything differs."""
     if apart:
-        more = f"; and {len(apart) - NAMED} more" if len(apart) > NAMED else ""
         raise InputError(
-            f"not the run to resume: {'; '.join(islice(apart, NAMED))}{more}; "
+            f"not the run to resume: {journal.listed(apart)}; "
             "allowed: the same cases, runners, versions and options; try: without --resume",
             str(path),
         )

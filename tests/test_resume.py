@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from conformance.domain.records import Job, Outcome
 from conformance.errors import InputError
 from conformance.pipeline import Options
 from tests import small_runs
-from tests.small_runs import FAKES, case_file
+from tests.small_runs import FAKES, case_file, timeless
 
 NAMES = ("bad-0", "good-0", "good-1", "bad-1", "good-2")
 
@@ -31,13 +30,6 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
     monkeypatch.setattr(pipeline, "execute", spied)
     return seen
-
-
-def timeless(folder: Path) -> list[str]:
-    """All that a journal says but for times, sorted."""
-    run = journal.read(folder)
-    records = [run.header, *run.cases.values(), *run.results, *([run.footer] if run.footer else [])]
-    return sorted(json.dumps({**record, "seconds": 0, "started": ""}, sort_keys=True) for record in records)
 
 
 def cut(folder: Path, lines: int, more: bytes = b"") -> None:
