@@ -384,10 +384,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 if summed is None:
                     summed = given is not None
                 if summed != (given is not None):
-                    what = (
-                        "no checksum, and the first line has one" if summed else "a checksum, and the first line none"
-                    )
-                    raise InputError(f"a damaged line: it has {what}", f"{path}:{number}:1")
+                    has = "no checksum" if summed else "a checksum"
+                    raise InputError(f"a damaged line: it has {has}, unlike the first line", f"{path}:{number}:1")
                 if given and int(given[1], 16) != crc32(b"}", crc32(text[:-SUM_LENGTH])):
                     raise InputError("a damaged line: its text does not have its checksum", f"{path}:{number}:1")
                 yield number, text
