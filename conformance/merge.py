@@ -9,7 +9,7 @@ from conformance import journal
 from conformance.errors import InputError
 from conformance.journal import Reader, Record
 
-SAME = ("version", "cases", "platform", "timeout", "runners", "plan")
+SAME = ("version", "cases", "platform", "options", "runners", "plan")
 """What of the shards' headers has to be equal."""
 
 

@@ -310,7 +310,7 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job], plan: 
         "cases": packaged.case_set_version(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "platform": planning.platform_name(),
-        "timeout": options.timeout,
+        "options": {"timeout": options.timeout},
         "selection": {
             "paths": [shown_path(path) for path in options.paths],
             "expression": options.expression,

@@ -12,7 +12,7 @@ from conformance.journal import NAME, Reader, Record
 
 Key = tuple[str, str, str]
 
-SAME = ("version", "cases", "platform", "timeout", "selection", "runners")
+SAME = ("version", "cases", "platform", "options", "selection", "runners")
 """What of two headers has to be equal."""
 
 

@@ -99,10 +99,10 @@ def test_what_does_not_belong_together_is_refused(whole: Options, tmp_path: Path
     assert refused(one, two, three) == apart + "selection.shard is 4, was 3"
     rewrite(two, selection={**header["selection"], "expression": "bad"})
     assert refused(one, two, three) == apart + 'selection.expression is "bad", was ""'
-    rewrite(two, selection=header["selection"], timeout=7.0)
-    assert refused(one, two, three) == apart + "timeout is 7.0, was 60.0"
+    rewrite(two, selection=header["selection"], options={"timeout": 7.0})
+    assert refused(one, two, three) == apart + "options.timeout is 7.0, was 60.0"
     packages = {**header["runners"][WRONG]["packages"], "torch": "2"}
-    rewrite(two, timeout=60.0, runners={WRONG: {**header["runners"][WRONG], "packages": packages}})
+    rewrite(two, options=header["options"], runners={WRONG: {**header["runners"][WRONG], "packages": packages}})
     assert refused(one, two, three) == apart + f'runners.{WRONG}.packages.torch is "2", was missing'
     rewrite(two, results=one, runners=header["runners"])
     assert f"/2-of-3/results.jsonl: a result of small/good-0 {WRONG} asked, of which /1-of-3/results.jsonl has one" in {
