@@ -53,7 +53,8 @@ def _interrupt(*_: object) -> None:
 
 
 def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)
+    """One line, whatever a file's name or an exception has in it: no command for a terminal or a CI log."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -122,6 +123,14 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     "--shuffle", type=int, default=None, metavar="SEED", help="Run in another order; the verdicts are the same."
 )
 @click.option("--resume", is_flag=True, help="Run what the journal in --out lacks of this very run.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="Where the workers run: on this machine, or on a Dask cluster.",
+)
+@click.option("--scheduler", default="", metavar="ADDRESS", help="The Dask scheduler (default: one on this machine).")
 @_no_color
 def run(
     paths: tuple[Path, ...],
@@ -135,6 +144,8 @@ def run(
     from conformance import pipeline, settings
     from conformance.render import terminal
 
+    if rest["scheduler"] and rest["engine"] != "dask":
+        raise InputError(f"--scheduler {rest['scheduler']}; allowed: with --engine dask")
     options = pipeline.Options(
         paths=paths, runners=runners, expectations=settings.expectations(folders), jobs=jobs or 0, **rest
     )

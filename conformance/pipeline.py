@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
 from conformance.domain.records import Job, Judged, Outcome
 from conformance.errors import NothingSelectedError
-from conformance.execute.local import Deadlines, LocalEngine
+from conformance.execute.local import Deadlines, LocalEngine, Standing
 from conformance.exhaust import Count, Counterexample, Scope, executions
 from conformance.expectations import Known
 from conformance.gate import Gate
@@ -58,6 +59,8 @@ class Options:
     timeout: float = Deadlines.job
     shuffle: int | None = None
     resume: bool = False
+    engine: str = "local"
+    scheduler: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,16 +79,7 @@ class Finished:
 
 def run(options: Options) -> Finished:
     """Run the selected cases through the selected runners, and write the run folder."""
-    cases = planning.select_cases(case_files.load(options.paths), options.expression, options.tags)
-    case_files.check_values(cases)
-    selection = planning.select_runners(options.runners, options.require)
-    known = expectations.load(options.expectations)
-    plan = planning.plan(cases, selection, options.shuffle)
-    jobs = sharding.shard(plan, *options.shard)
-    if not jobs:
-        raise NothingSelectedError(nothing_selected(cases, selection, plan))
-    header = describe(options, selection, jobs, plan)
-    judging = Gate(known, header, today())
+    jobs, selection, header, judging = prepare(options)
     recorded = resume.recorded(options.out, header, jobs) if options.resume else {}
     kept = decide_again(resume.kept(options.out), judging) if recorded else ()
 
@@ -97,15 +91,38 @@ def run(options: Options) -> Finished:
     return render(options.out, judging.stale())
 
 
+def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
+    """What is to run, in what, and the gate that it has to pass; nothing has run when something in it is wrong."""
+    cases = planning.select_cases(case_files.load(options.paths), options.expression, options.tags)
+    case_files.check_values(cases)
+    selection = planning.select_runners(options.runners, options.require)
+    known = expectations.load(options.expectations)
+    plan = planning.plan(cases, selection, options.shuffle)
+    jobs = sharding.shard(plan, *options.shard)
+    if not jobs:
+        raise NothingSelectedError(nothing_selected(cases, selection, plan))
+    header = describe(options, selection, jobs, plan)
+    return jobs, selection, header, Gate(known, header, today())
+
+
 def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
     """Every job's outcome, from workers that run side by side."""
-    runners = {name: (chosen.spec, chosen.runner) for name, chosen in selection.runners.items()}
-    return LocalEngine(runners, options.jobs, Deadlines(job=options.timeout)).run(jobs)
+    if options.engine == "local":
+        return engine(selection, options).run(jobs)
+    from conformance.execute.cluster import DaskEngine
+
+    deadlines = Deadlines(job=options.timeout)
+    return DaskEngine(selection.specs, options.scheduler, options.jobs, deadlines).run(jobs)
 
 
-def judge(outcomes: Iterable[tuple[Job, Outcome]]) -> Iterator[Judged]:
+def engine(selection: Selection, options: Options) -> LocalEngine:
+    """The engine of this machine."""
+    return LocalEngine(selection.specs, options.jobs, Deadlines(job=options.timeout))
+
+
+def judge(outcomes: Iterable[tuple[Job, Outcome]], judging: Judge | None = None) -> Iterator[Judged]:
     """Every outcome's verdict against the reference, with its causes."""
-    judging = Judge()
+    judging = judging or Judge()
     for job, outcome in outcomes:
         verdict = judging.judge(job, outcome)
         kept = outcome.output if UNKNOWN in verdict.causes else None
@@ -203,6 +220,37 @@ def join(folders: Sequence[Path], out: Path, known: Sequence[Path]) -> Finished:
     judging = Gate(expectations.load(known), header, today())
     record((), header, judging, out, decide_again(merge.results(shards), judging), merge.seconds(shards))
     return render(out, judging.stale())
+
+
+class Attended:
+    """A run whose results are asked for one by one; its workers stay until it is closed.
+
+    For a test runner, which has an order, a selection and a report of its own.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.jobs, self._selection, self.header, self._gate = prepare(options)
+        self._come: dict[object, Outcome] = {}
+        self._judge = Judge()
+        self._engine = Standing(engine(self._selection, options))
+        self.expect, self.close = self._engine.expect, self._engine.close
+
+    def _execute(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+        self.expect(jobs)
+        return ((job, self._outcome(job)) for job in jobs)
+
+    def _outcome(self, job: Job) -> Outcome:
+        while job.key not in self._come:
+            other, outcome = self._engine.next()
+            self._come[other.key] = outcome
+        return self._come.pop(job.key)
+
+    def result(self, job: Job) -> tuple[Record, Record]:
+        """The records of a job that is expected, its case's and its own."""
+        judging = partial(judge, judging=self._judge)
+        judged = judging([(job, self._outcome(job))])
+        explained = remedy(judged, [job], {}, self._selection.others, self._selection.like, self._execute, judging)
+        return next(decide(explained, self._gate))
 
 
 def judge_again(folder: Path, folders: Sequence[Path]) -> tuple[Run, list[Known]]:

@@ -33,6 +33,11 @@ class Selection:
     runners: dict[str, Selected]
     missing: dict[str, str]
 
+    @property
+    def specs(self) -> dict[str, tuple[str, Runner]]:
+        """By name, where each runner's class is and what it says of itself: what an engine needs."""
+        return {name: (chosen.spec, chosen.runner) for name, chosen in self.runners.items()}
+
     def others(self, job: Job) -> list[Job]:
         """A job's case in every variant of its runner that applies, those that are not selected included."""
         return spelled(job.case, job.runner, self.runners[job.runner].runner)

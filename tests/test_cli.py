@@ -213,6 +213,13 @@ def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(t
         assert mark in (tmp_path / "run" / name).read_text("utf-8"), name
 
 
+def test_4_an_error_is_one_line_that_no_terminal_and_no_ci_log_takes_for_a_command() -> None:
+    ended = conformance("run", "a\n::error::b\x1b[31m\u202e.yaml")
+    assert ended.returncode == 4
+    assert len(ended.stderr.splitlines()) == 1
+    assert ended.stderr.startswith("error: a\\x0a::error::b\\x1b[31m\\x202e.yaml does not exist")
+
+
 def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
     ended = run(tmp_path, "BreaksInThePlan")
     assert ended.returncode == 3

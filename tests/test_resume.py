@@ -121,7 +121,9 @@ def test_what_is_not_the_run_to_resume_is_refused_with_what_differs(tmp_path: Pa
         return str(caught.value).removeprefix(f"{tmp_path / 'run' / journal.NAME}: not the run to resume: ")
 
     path = case_file(tmp_path, NAMES)
-    assert refused(timeout=7.0).startswith("options.timeout is 7.0, was 60.0; allowed: the same cases, runners, versions and ")
+    assert refused(timeout=7.0).startswith(
+        "options.timeout is 7.0, was 60.0; allowed: the same cases, runners, versions and "
+    )
     assert refused(expression="bad").startswith('selection.expression is "bad", was ""; allowed')
     assert refused(shard=(1, 2)).startswith("selection.shard is [1,2], was [1,1]; ")
     several = refused(runners=(FAKES + "Habit",))
