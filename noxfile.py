@@ -99,6 +99,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def faults(session: nox.Session) -> None:
+    """Runs killed and interrupted at random moments, resumed, and compared with a clean one."""
+    in_frameworks(session, "benchmarks.kills")
+
+
+@nox.session(venv_backend="none")
 def figures(session: nox.Session) -> None:
     """What the judging is worth: false alarms, faults missed, causes named, times, the control, blind cases, proofs."""
     for module in ("planted", "judging", "control", "alarms"):

@@ -1,16 +1,17 @@
-"""What shards are balanced by, from a run folder: ``python -m benchmarks.shards RUN [N…]``.
+"""How balanced shards are, by the times of a run folder: ``python -m benchmarks.shards RUN [N…]``.
 
-Prints the table of ``conformance/shard.py`` as this run gives it, and how the packaged cases' plan falls
-into N parts: what the run's jobs of each part took together, their runners' starts included.
+Prints how the packaged cases' plan falls into N parts: what the run's jobs of each part took, with their runners'
+starts. With ``--table`` it prints the table of ``conformance/shard.py`` as this run gives it, and measures the starts.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import resource
 from collections import defaultdict
 from pathlib import Path
+from statistics import mean
 
 from benchmarks.measure import once
 from conformance import cases, plan, shard
@@ -19,46 +20,67 @@ from conformance.journal import Reader
 JUDGING = 1.0
 """Milliseconds of a job beside its runner's: planned, judged, written (``python -m benchmarks`` measures less)."""
 
+Times = dict[tuple[str, str, str], tuple[str, float]]
+"""The operator and milliseconds of each job."""
+
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.shards", description=__doc__)
+    """Print either table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.shards", description="How balanced shards are.")
     parser.add_argument("run", type=Path, help="a run folder of all packaged cases")
-    parser.add_argument("counts", nargs="*", type=int, default=[2, 4, 8, 16])
+    parser.add_argument("counts", nargs="*", type=int, default=[2, 3, 4, 8, 16])
+    parser.add_argument("--table", action="store_true", help="print the costs instead")
     given = parser.parse_args()
     reader = Reader(given.run)
-    seconds = {(r["case"], r["runner"], r["variant"]): (case["op"], r["seconds"]) for case, r in reader.results()}
-    print(f"COSTS = {json.dumps(table(seconds, opens(list(reader.header['runners']))), indent=4)}")
-    jobs = plan.plan(cases.load(), plan.select_runners(list(reader.header["runners"])))
-    print("parts  mean s  dearest s  ratio  starts")
-    for count in given.counts:
+    names = list(reader.header["runners"])
+    times = {
+        (result["case"], result["runner"], result["variant"]): (case["op"], result["seconds"] * 1000 + JUDGING)
+        for case, result in reader.results()
+    }
+    if given.table:
+        print(f"COSTS = {json.dumps(table(times, {name: opening(name) for name in names}), indent=4)}")
+    else:
+        balance(times, names, given.counts)
+
+
+def balance(times: Times, names: list[str], counts: list[int]) -> None:
+    """Print how the plan falls into so many parts."""
+    jobs = plan.plan(cases.load(), plan.select_runners(names))
+    print("| parts | mean | dearest | dearest / mean | runners to start |")
+    print("| ---: | ---: | ---: | ---: | ---: |")
+    for count in counts:
         parts = shard.parts(jobs, count)
-        spent = [sum(seconds[job.key][1] + JUDGING / 1000 for job in part) for part in parts]
         starts = [{job.runner for job in part} for part in parts]
         spent = [
-            own + sum(shard.cost_of(runner, "open") for runner in some) / 1000
-            for own, some in zip(spent, starts, strict=True)
+            sum(times[job.key][1] for job in part) + sum(shard.cost_of(name, "open") for name in some)
+            for part, some in zip(parts, starts, strict=True)
         ]
-        mean = statistics.mean(spent)
-        print(f"{count:5}  {mean:6.1f}  {max(spent):9.1f}  {max(spent) / mean:5.2f}  {sum(map(len, starts)):6}")
+        seconds, dearest = mean(spent) / 1000, max(spent) / 1000
+        started = sum(map(len, starts))
+        print(f"| {count} | {seconds:.0f} s | {dearest:.0f} s | {dearest / seconds:.2f} | {started} |")
 
 
-def table(
-    seconds: dict[tuple[str, str, str], tuple[str, float]], opening: dict[str, float]
-) -> dict[str, dict[str, float]]:
+def table(times: Times, starts: dict[str, float]) -> dict[str, dict[str, float]]:
     """Mean milliseconds of a job by runner and operator, and the runner's start."""
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for (_, runner, _), (op, own) in seconds.items():
-        found[runner][op].append(own * 1000 + JUDGING)
+    for (_, runner, _), (op, own) in times.items():
+        found[runner][op].append(own)
     return {
-        runner: {"open": round(opening[runner]), **{op: round(statistics.mean(each), 1) for op, each in ops.items()}}
+        runner: {"open": starts[runner], **{op: round(mean(each), 1) for op, each in ops.items()}}
         for runner, ops in found.items()
     }
 
 
-def opens(names: list[str]) -> dict[str, float]:
-    """Milliseconds in which each runner's worker is ready."""
-    code = "from conformance import runners; runners.load({name!r}).open()"
-    return {name: 1000 * once(["-c", code.format(name=name)], {}) for name in names}
+def opening(name: str) -> float:
+    """Milliseconds of processor time in which a runner's worker is ready."""
+
+    def spent() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    before = spent()
+    once(["-c", f"from conformance import runners; runners.load({name!r}).open()"], {})
+    return round(1000 * (spent() - before), -2)
 
 
 if __name__ == "__main__":
