@@ -8,7 +8,6 @@ footer, or with fewer results than planned, the run is incomplete. ``docs/journa
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import re
 import time
@@ -239,13 +238,16 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _hold(file: FileIO, path: Path) -> None:
-    """Hold a journal until it is closed, or its process is gone."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise InputError("another run is writing there; allowed: one at a time", str(path)) from error
-    except OSError:  # a file system without locks
-        return
+    """Hold a journal until it is closed, or its process is gone; where there are no locks, nothing is held."""
+    with contextlib.suppress(ImportError):
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError("another run is writing there; allowed: one at a time", str(path)) from error
+        except OSError:  # a file system without them
+            return
 
 
 @dataclass
@@ -330,7 +332,7 @@ def _records(path: Path) -> Iterator[tuple[int, Record]]:
     texts: dict[str, str] = {}
     lists: dict[str, list[Any]] = {}
     for number, record in _decoded(path):
-        kind = record.get("kind") if isinstance(record, dict) else None
+        kind = str(record.get("kind")) if isinstance(record, dict) else None
         lacking = [name for name in REQUIRED.get(kind, ()) if name not in record]
         if kind not in REQUIRED or lacking:
             what = f"a {kind} without {', '.join(lacking)}" if lacking else f"kind {kind!r}"

@@ -34,7 +34,7 @@ def recorded(folder: Path, header: Record, jobs: Sequence[Job]) -> dict[Key, str
     for case, result in reader.results():
         key = (result["case"], result["runner"], result["variant"])
         if key not in planned:
-            refuse(reader.path, [f"{key[0]} in {key[1]}/{key[2]} is not planned, was"])
+            refuse(reader.path, [f"{key[0]} in {key[1]}/{key[2]} has a result and is not planned"])
         if key[0] not in checked:
             checked.add(key[0])
             now = journal.case_record(planned[key].case)

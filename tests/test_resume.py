@@ -132,7 +132,7 @@ def test_what_is_not_the_run_to_resume_is_refused_with_what_differs(tmp_path: Pa
     case_file(tmp_path, NAMES, stride="[2, 1]")
     assert refused().startswith("small/bad-0: stride is [2,1], was [1,2]; small/bad-0: pads is ")
     case_file(tmp_path, NAMES[1:])
-    assert refused().startswith("small/bad-0 in tests.fakes:Right/asked is not planned, was; ")
+    assert refused().startswith("small/bad-0 in tests.fakes:Right/asked has a result and is not planned; ")
 
 
 def test_another_version_of_a_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
