@@ -34,7 +34,8 @@ def spent(jobs: list[Job]) -> float:
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 500])
 def test_parts_are_disjoint_and_together_the_plan_and_keep_a_runners_case_together(count: int) -> None:
     parts = [shard.shard(JOBS, index, count) for index in range(1, count + 1)]
-    assert [key for part in parts for key in keys(part)] == keys(JOBS)
+    assert Counter(key for part in parts for key in keys(part)) == Counter(keys(JOBS))
+    assert all(keys(part) == [key for key in keys(JOBS) if key in keys(part)] for part in parts)
     homes = [{(job.runner, job.case.id) for job in part} for part in parts]
     assert sum(map(len, homes)) == len(set().union(*homes))
 
@@ -50,12 +51,19 @@ def test_no_other_cuts_make_the_dearest_part_cheaper(count: int, monkeypatch: py
     parts = shard.parts(JOBS, count)
     assert all(parts)
     dearest = max(map(spent, parts))
-    groups = list(dict.fromkeys((job.runner, job.case.id) for job in JOBS))
+    mixed = list(shard.mixed(JOBS))
+    groups = list(dict.fromkeys((job.runner, job.case.id) for job in mixed))
     least = spent(JOBS) / count
     if count == 2:
-        heads = [[job for job in JOBS if (job.runner, job.case.id) in groups[:cut]] for cut in range(1, len(groups))]
-        least = min(max(spent(head), spent(JOBS[len(head) :])) for head in heads)
+        heads = [[job for job in mixed if (job.runner, job.case.id) in groups[:cut]] for cut in range(1, len(groups))]
+        least = min(max(spent(head), spent(mixed[len(head) :])) for head in heads)
     assert least <= dearest * 1.001 <= (least if count == 2 else least + 50 + 2 * 9) * 1.002
+
+
+def test_a_part_has_its_share_of_what_stands_together_in_the_plan() -> None:
+    jobs = [job for job in JOBS if job.runner == "torch"]
+    one, two = ({job.case.op for job in part} for part in shard.parts(jobs, 2))
+    assert one == two == {"conv", "max_pool", "conv_transpose"}
 
 
 def test_one_group_is_one_part_and_the_others_are_empty() -> None:
