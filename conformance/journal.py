@@ -23,7 +23,7 @@ from typing import Any
 from zlib import crc32
 
 from conformance.domain.case import OWN, Case, Written
-from conformance.domain.records import Judged
+from conformance.domain.records import HOLDING, Judged
 from conformance.errors import InputError
 from conformance.files import beside, sweep
 
@@ -93,6 +93,16 @@ def case_record(case: Case) -> Record:
 def content(case: Mapping[str, Any]) -> Record:
     """What a case's record says besides what only people read."""
     return {name: value for name, value in case.items() if name not in PEOPLES}
+
+
+def settings(header: Mapping[str, Any]) -> Record:
+    """What of a run's header its results depend on; where a runner's class lies is not of it."""
+    names = ("version", "cases", "platform", "options", "selection")
+    runners = {
+        runner: {name: value for name, value in about.items() if name != "where"}
+        for runner, about in header.get("runners", {}).items()
+    }
+    return {**{name: header.get(name) for name in names}, "runners": runners}
 
 
 def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -196,6 +206,16 @@ class Writer:
         self.gates[result["gate"]] += 1
         if len(self._lines) >= FLUSH_EVERY or time.monotonic() - self._flushed > FLUSH_AFTER:
             self.flush()
+
+    @property
+    def written(self) -> int:
+        """The results so far."""
+        return self.gates.total()
+
+    @property
+    def failing(self) -> int:
+        """Those of them that do not hold at the gate."""
+        return self.written - sum(self.gates[gate] for gate in HOLDING)
 
     def footer(self, **counts: Any) -> None:
         """Write the last line; without it the run counts as incomplete."""

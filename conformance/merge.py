@@ -9,9 +9,6 @@ from conformance import journal
 from conformance.errors import InputError
 from conformance.journal import Reader, Record
 
-SAME = ("version", "cases", "platform", "options", "runners", "plan")
-"""What of the shards' headers has to be equal."""
-
 
 def shards(folders: Sequence[Path], out: Path) -> list[Reader]:
     """The journals of all shards of one run, in their order.
@@ -39,14 +36,16 @@ def shards(folders: Sequence[Path], out: Path) -> list[Reader]:
     if planned != ordered[0].header["plan"]["jobs"]:
         count = ordered[0].header["selection"]["shard"][1]
         missing = [f"{index}/{count}" for index in range(1, count + 1) if index not in found]
-        raise InputError(f"a shard is missing: {journal.listed(missing)}; allowed: all that have jobs")
+        if missing:
+            raise InputError(f"a shard is missing: {journal.listed(missing)}; allowed: all that have jobs")
+        raise InputError(f"the shards have {planned:,} jobs; allowed: the {ordered[0].header['plan']['jobs']:,} of all")
     return ordered
 
 
 def described(header: Record) -> Record:
     """What of a shard's header has to be equal; of the selection all but which part it is."""
-    selection = header["selection"]
-    return {**{name: header.get(name) for name in SAME}, "selection": {**selection, "shard": selection["shard"][1]}}
+    selection = {**header["selection"], "shard": header["selection"]["shard"][1]}
+    return {**journal.settings(header), "selection": selection, "plan": header["plan"]}
 
 
 def header(readers: Sequence[Reader]) -> Record:

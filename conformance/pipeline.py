@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -28,11 +28,11 @@ from conformance import probe as probing
 from conformance import shard as sharding
 from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
-from conformance.domain.records import Job, Judged, Outcome
+from conformance.domain.records import HOLDING, Job, Judged, Outcome
 from conformance.errors import NothingSelectedError
 from conformance.execute.local import Deadlines, LocalEngine, Standing
 from conformance.exhaust import Count, Counterexample, Scope, executions
-from conformance.expectations import Known
+from conformance.expectations import Expectations, Known
 from conformance.gate import Gate
 from conformance.journal import Record, Run
 from conformance.judge import Judge
@@ -59,6 +59,9 @@ class Options:
     timeout: float = Deadlines.job
     shuffle: int | None = None
     resume: bool = False
+    min_jobs: int = 0
+    maxfail: int = 0
+    last_failed: bool = False
     engine: str = "local"
     scheduler: str = ""
 
@@ -87,7 +90,8 @@ def run(options: Options) -> Finished:
     judged = judge(outcomes)
     explained = attribute(judged, jobs, selection, options, recorded)
     records = decide(explained, judging)
-    record(records, header, judging, options.out, kept)
+    record(records, header, judging, options.out, kept, maxfail=options.maxfail)
+    outcomes.close()  # ends the workers of a run that was stopped
     return render(options.out, judging.stale())
 
 
@@ -99,13 +103,17 @@ def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
     known = expectations.load(options.expectations)
     plan = planning.plan(cases, selection, options.shuffle)
     jobs = sharding.shard(plan, *options.shard)
+    if options.last_failed:
+        jobs = failed_last(jobs, options.out)
     if not jobs:
         raise NothingSelectedError(nothing_selected(cases, selection, plan))
+    enough(len(jobs), options.min_jobs)
     header = describe(options, selection, jobs, plan)
+    header["expectations"] = files(known, header)
     return jobs, selection, header, Gate(known, header, today())
 
 
-def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
+def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Generator[tuple[Job, Outcome], None, None]:
     """Every job's outcome, from workers that run side by side."""
     if options.engine == "local":
         return engine(selection, options).run(jobs)
@@ -182,12 +190,14 @@ def record(
     judging: Gate,
     out: Path,
     kept: Iterable[tuple[Record, Record]] = (),
-    before: float = 0.0,
+    maxfail: int = 0,
+    spent: float = 0.0,
 ) -> None:
-    """Write the journal as results come, after those that are ``kept``; an interrupt leaves it without its footer.
+    """Write the journal as results come, after those that are ``kept``.
 
-    ``before`` are seconds that were spent elsewhere. The reports of an earlier run go: this one may end
-    without a chance to write its own.
+    An interrupt leaves it without its footer, and so do ``maxfail`` more results that do not hold, where
+    more jobs are planned. ``spent`` are seconds that it took elsewhere. The reports of an earlier run go:
+    this one may end without a chance to write its own.
     """
     from conformance import render as rendering
 
@@ -195,13 +205,16 @@ def record(
     rendering.remove(out)
     started = time.monotonic()
     with journal.Writer(out / journal.NAME, header, kept) as writer:
+        failed = writer.failing
         try:
             for case, result in records:
                 writer.result(case, result)
+                if 0 < maxfail <= writer.failing - failed and writer.written < header["planned"]:
+                    return
         except KeyboardInterrupt:
             return
         writer.footer(
-            stale=list(map(describe_entry, judging.stale())), seconds=round(before + time.monotonic() - started, 3)
+            stale=list(map(describe_entry, judging.stale())), seconds=round(spent + time.monotonic() - started, 3)
         )
 
 
@@ -217,8 +230,10 @@ def join(folders: Sequence[Path], out: Path, known: Sequence[Path]) -> Finished:
     """The runs of all shards as one run folder, judged and rendered as if one machine had run all."""
     shards = merge.shards(folders, out)
     header = merge.header(shards)
-    judging = Gate(expectations.load(known), header, today())
-    record((), header, judging, out, decide_again(merge.results(shards), judging), merge.seconds(shards))
+    loaded = expectations.load(known)
+    header["expectations"] = files(loaded, header)
+    judging = Gate(loaded, header, today())
+    record((), header, judging, out, decide_again(merge.results(shards), judging), spent=merge.seconds(shards))
     return render(out, judging.stale())
 
 
@@ -253,10 +268,13 @@ class Attended:
         return next(decide(explained, self._gate))
 
 
-def judge_again(folder: Path, folders: Sequence[Path]) -> tuple[Run, list[Known]]:
+def judge_again(folder: Path, folders: Sequence[Path], min_jobs: int = 0) -> tuple[Run, list[Known]]:
     """A finished run against expectations as they are now; the journal stays as it is."""
     finished = journal.read(folder)
-    judging = Gate(expectations.load(folders), finished.header, today())
+    enough(finished.planned, min_jobs)
+    known = expectations.load(folders)
+    finished.header["expectations"] = files(known, finished.header)
+    judging = Gate(known, finished.header, today())
     for result in finished.results:
         decided(finished.case_of(result), result, judging)
     stale = judging.stale()
@@ -336,6 +354,24 @@ def fix(
     return planned, proofs
 
 
+def failed_last(jobs: list[Job], out: Path) -> list[Job]:
+    """The jobs that did not hold in the run that ``out`` has; all where none of these did, or no run is there."""
+    if not (out / journal.NAME).exists():
+        return jobs
+    failed = {
+        (result["case"], result["runner"], result["variant"])
+        for result in journal.read(out).results
+        if result["gate"] not in HOLDING
+    }
+    return [job for job in jobs if job.key in failed] or jobs
+
+
+def enough(jobs: int, wanted: int) -> None:
+    """Raise ``NothingSelectedError`` where a run has next to nothing to say."""
+    if jobs < wanted:
+        raise NothingSelectedError(f"{jobs:,} of at least {wanted:,} jobs (--min-jobs); try: conformance list")
+
+
 def nothing_selected(cases: Sequence[Case], selection: Selection, plan: Sequence[Job] = ()) -> str:
     """Why there is no job, and what to try."""
     if plan:
@@ -349,7 +385,7 @@ def nothing_selected(cases: Sequence[Case], selection: Selection, plan: Sequence
 
 def describe(options: Options, selection: Selection, jobs: Sequence[Job], plan: Sequence[Job]) -> Record:
     """The journal's header: what runs, in which versions, and what was left out; of a shard, what the whole is."""
-    narrowed = bool(options.paths or options.expression or options.tags)
+    narrowed = any((options.paths, options.expression, options.tags, options.last_failed))
     part = options.shard != (1, 1)
     whole = {"jobs": len(plan), "narrowed": narrowed, "fingerprint": sharding.fingerprint(plan)} if part else None
     return {
@@ -369,6 +405,7 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job], plan: 
         "runners": {
             name: {
                 "spec": chosen.spec,
+                "where": chosen.where,
                 "packages": {"python": platform.python_version(), **chosen.packages},
                 "control": chosen.runner.control,
                 "variants": list(chosen.variants),
@@ -379,6 +416,11 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job], plan: 
         "missing": selection.missing,
         **({"plan": whole} if whole else {}),
     }
+
+
+def files(known: Mapping[str, Expectations], header: Record) -> dict[str, str]:
+    """Where the expectations of the run's runners are."""
+    return {name: shown_path(Path(known[name].where)) for name in header["runners"] if name in known}
 
 
 def describe_entry(entry: Known) -> dict[str, Any]:

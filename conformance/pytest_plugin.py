@@ -154,13 +154,9 @@ class JobItem(pytest.Item):
 
 def text(header: Mapping[str, Any], result: Record) -> str:
     """A failing job: what the gate says, causes and geometries, what to write instead, and what shows it again."""
-    from conformance.render.detail import command
     from conformance.render.junit import details
 
-    lines = [f"{result['gate']}: {explain(result)}", details(result)]
-    if fix := result.get("fix"):
-        lines.append(f"write instead ({fix['variant']}, run and right): {fix['code']}")
-    return "\n".join([*lines, "reproduce: " + command(header, result["case"], result["runner"], result["variant"])])
+    return f"{result['gate']}: {explain(result)}\n{details(result, header)}"
 
 
 def explain(result: Record) -> str:

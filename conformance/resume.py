@@ -12,9 +12,6 @@ from conformance.journal import NAME, Reader, Record
 
 Key = tuple[str, str, str]
 
-SAME = ("version", "cases", "platform", "options", "selection", "runners")
-"""What of two headers has to be equal."""
-
 
 def recorded(folder: Path, header: Record, jobs: Sequence[Job]) -> dict[Key, str]:
     """The verdicts of the jobs that the journal of a folder has; those that were not run are missing.
@@ -25,9 +22,7 @@ def recorded(folder: Path, header: Record, jobs: Sequence[Job]) -> dict[Key, str
     if not (folder / NAME).exists():
         return {}
     reader = Reader(folder)
-    refuse(
-        reader.path, journal.differences(*({name: each.get(name) for name in SAME} for each in (reader.header, header)))
-    )
+    refuse(reader.path, journal.differences(journal.settings(reader.header), journal.settings(header)))
     planned = {job.key: job for job in jobs}
     found: dict[Key, str] = {}
     checked: set[str] = set()

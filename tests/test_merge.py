@@ -110,6 +110,8 @@ def test_what_does_not_belong_together_is_refused(whole: Options, tmp_path: Path
     assert re.match(
         rf"/2-of-3/results\.jsonl: a result of small/.* {WRONG} .*, of which /1-of-3/.*jsonl has one$", doubled
     )
+    rewrite(two, results=two, planned=3)
+    assert refused(one, two, three) == "the shards have 11 jobs; allowed: the 12 of all"
     case_file(tmp_path / "cases", NAMES, stride="[2, 1]")
     run(whole, 2, 3)
     assert refused(one, two, three).startswith(apart + "plan.fingerprint is ")
