@@ -138,7 +138,7 @@ def unread(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.glob("[!.]*")):
         text = path.read_text("utf-8")
         try:
-            if path.suffix == ".json" and json.loads(text)["complete"] != complete:
+            if path.suffix in (".json", ".sarif") and json.loads(text).get("complete", complete) != complete:
                 yield path.name, "complete"
             if path.suffix == ".xml":
                 ElementTree.fromstring(text)
@@ -151,12 +151,14 @@ def unread(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def rounds(bench: Bench, number: signal.Signals, stops: int) -> Iterator[str]:
-    """So many stops, two of every run; yields what is not as it must be."""
-    for count in range((stops + 1) // 2):
+    """So many stops of runs that had not ended, two of each run; yields what is not as it must be."""
+    count = 0
+    while (stopped := bench.ends["before the journal"] + bench.ends["while it ran"]) < stops:
         out = f"{number.name.lower()}-{count}"
-        for _ in range(min(2, stops - 2 * count)):
+        for _ in range(min(2, stops - stopped)):
             yield from bench.stop(out, number)
         yield from bench.resume(out)
+        count += 1
 
 
 def main(arguments: list[str] | None = None) -> int:
