@@ -1,4 +1,4 @@
-"""The sessions: conformance · gate · tests · lint · types · wheel · bench · figures · models.
+"""The sessions: conformance · gate · tests · lint · types · wheel · bench · faults · figures · models.
 
 By tag (``nox -t TAG``): ``ci`` is what has to be green, ``static`` the part of it that needs no framework,
 ``conformance`` what runs the cases, ``measure`` what takes times and figures.
@@ -103,7 +103,8 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", tags=["measure"])
 def faults(session: nox.Session) -> None:
-    """Runs killed and interrupted at random moments, resumed, and compared with a clean one."""
+    """Faults planted in every stage of runs of 1,000 jobs; runs killed at random moments, resumed and compared."""
+    in_frameworks(session, "benchmarks.faults", *session.posargs)
     in_frameworks(session, "benchmarks.kills")
 
 

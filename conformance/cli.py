@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -22,13 +23,18 @@ BAD_USAGE = 4
 FAULT = 3
 INTERRUPTED = 2
 
+interrupts: list[int] = []
+"""The signals that have come."""
+
 
 def main() -> NoReturn:
     """The ``conformance`` command; exits with 0 to 5 as the commands' help says."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
-    signal.signal(signal.SIGTERM, _interrupt)
-    gc.set_threshold(100_000, 50, 100)  # records hold no cycles: looking for some takes longer than reading them
     try:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is for what a shell runs in the background
+            signal.signal(signal.SIGINT, _interrupt)
+        signal.signal(signal.SIGTERM, _interrupt)
+        gc.set_threshold(100_000, 50, 100)  # records hold no cycles: looking for some takes longer than reading them
         status = commands.main(standalone_mode=False, prog_name="conformance")
     except click.ClickException as error:
         error.show()
@@ -43,15 +49,26 @@ def main() -> NoReturn:
         sys.stderr.close()
         status = FAULT
     except Exception:
-        import traceback
+        if interrupts:  # which a library has made another exception of
+            click.echo("interrupted", err=True)
+            status = INTERRUPTED
+        else:
+            import traceback
 
-        traceback.print_exc()
-        click.echo("error: a fault of this program; please report it with the lines above", err=True)
-        status = FAULT
+            traceback.print_exc()
+            click.echo("error: a fault of this program; please report it with the lines above", err=True)
+            status = FAULT
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # there is nothing left to interrupt
+    if interrupts:
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(status or 0)  # Python ends itself by SIGINT where the interrupt came through an ``exec``
     sys.exit(status or 0)
 
 
-def _interrupt(*_: object) -> None:
+def _interrupt(number: int, frame: object) -> None:
+    interrupts.append(number)
     raise KeyboardInterrupt
 
 
@@ -146,6 +163,27 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     show_default=True,
     help="Seconds a job may take in a stage.",
 )
+@click.option(
+    "--open-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=180.0,
+    show_default=True,
+    help="Seconds a worker may take to import its framework.",
+)
+@click.option(
+    "--build-timeout",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Seconds a job may take to be built or converted (default: as --timeout).",
+)
+@click.option(
+    "--memory",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="MIB",
+    help="Memory a worker may hold (default: its share of 80% of the machine's, at least 2048).",
+)
+@click.option("--gpu", is_flag=True, help="Let workers see the machine's GPUs, which are hidden otherwise.")
 @click.option(
     "--shuffle", type=int, default=None, metavar="SEED", help="Run in another order; the verdicts are the same."
 )

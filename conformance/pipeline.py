@@ -28,7 +28,7 @@ from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
 from conformance.domain.records import HOLDING, Job, Judged, Outcome
 from conformance.errors import NothingSelectedError
-from conformance.execute.local import Deadlines, LocalEngine, Standing
+from conformance.execute.local import Limits, LocalEngine, Standing
 from conformance.exhaust import Count, Counterexample, Scope, executions
 from conformance.expectations import Expectations, Known
 from conformance.gate import Gate
@@ -56,7 +56,11 @@ class Options:
     out: Path = Path("reports/latest")
     jobs: int = 0
     shard: tuple[int, int] = (1, 1)
-    timeout: float = Deadlines.job
+    timeout: float = Limits.job
+    open_timeout: float = Limits.open
+    build_timeout: float = 0.0
+    memory: int = 0
+    gpu: bool = False
     shuffle: int | None = None
     resume: bool = False
     strict_new: bool = False
@@ -141,13 +145,18 @@ def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Gene
         return engine(selection, options).run(jobs)
     from conformance.execute.cluster import DaskEngine
 
-    deadlines = Deadlines(job=options.timeout)
-    return DaskEngine(selection.specs, options.scheduler, options.jobs, deadlines).run(jobs)
+    return DaskEngine(selection.specs, options.scheduler, options.jobs, limits(options)).run(jobs)
 
 
 def engine(selection: Selection, options: Options) -> LocalEngine:
     """The engine of this machine."""
-    return LocalEngine(selection.specs, options.jobs, Deadlines(job=options.timeout))
+    return LocalEngine(selection.specs, options.jobs, limits(options))
+
+
+def limits(options: Options) -> Limits:
+    """What each worker may use."""
+    seconds = options.open_timeout, options.timeout, options.build_timeout
+    return Limits(*seconds, memory=options.memory << 20, gpu=options.gpu)
 
 
 def judge(outcomes: Iterable[tuple[Job, Outcome]], judging: Judge | None = None) -> Iterator[Judged]:
@@ -345,7 +354,7 @@ def read(jobs: Sequence[Job], selection: Selection, timeout: float) -> list[Foun
     return [probing.read(several, outcomes) for several in probes]
 
 
-def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float = Deadlines.job) -> Count:
+def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float = Limits.job) -> Count:
     """Every small geometry through the selected variants; an interrupt leaves the count incomplete."""
     selection = planning.select_runners(runners)
     answered: dict[tuple[str, str, str], list[Job]] = {}
@@ -377,7 +386,7 @@ def explain(found: Counterexample, judging: Judge) -> Counterexample:
 
 
 def fix(
-    path: Path, out: Path, target: str, shapes: Mapping[str, Sizes], external: bool, timeout: float = Deadlines.job
+    path: Path, out: Path, target: str, shapes: Mapping[str, Sizes], external: bool, timeout: float = Limits.job
 ) -> tuple[fixing.Plan, list[fixing.Proof]]:
     """Rewrite an ONNX model's padding and prove every rewritten node; the file is written where all proofs hold."""
     planned = fixing.prepare(path, target, shapes, external, out)
@@ -431,7 +440,9 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job], plan: 
         "cases": packaged.case_set_version(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "platform": planning.platform_name(),
-        "options": {"timeout": options.timeout},
+        "options": {
+            name: getattr(options, name) for name in ("timeout", "open_timeout", "build_timeout", "memory", "gpu")
+        },
         "selection": {
             "paths": [shown_path(path) for path in options.paths],
             "expression": options.expression,

@@ -11,7 +11,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from conformance import runners
-from conformance.domain.case import Case
+from conformance.domain.case import Case, spell_padding
+from conformance.domain.geometry import AnyAxis
+from conformance.domain.limits import excess
 from conformance.domain.records import Job
 from conformance.errors import InputError
 from conformance.runners.contract import Runner
@@ -157,16 +159,24 @@ def plan(cases: Sequence[Case], selection: Selection, shuffle: int | None = None
 def spelled(case: Case, name: str, runner: Runner, variants: Iterable[str] | None = None) -> list[Job]:
     """A case in those of some variants of a runner, or of all, that apply to it.
 
-    A variant that declares pads with no output at all is left out.
+    A variant that declares pads with no output at all is left out. Raises ``InputError`` for a job that is too large,
+    wherever its case comes from.
     """
     if case.op not in runner.ops:
         return []
-    return [
-        Job(case, name, variant, spelling, runner.precision)
-        for variant in (runner.variants if variants is None else variants)
-        if (spelling := runner.variants[variant](case)) is not None
-        and all(axis.output > 0 for axis in case.axes(spelling.pads, spelling.rounding))
-    ]
+    found = []
+    checked: Sequence[AnyAxis] = ()
+    for variant in runner.variants if variants is None else variants:
+        spelling = runner.variants[variant](case)
+        over = case.axes(spelling.pads, spelling.rounding) if spelling else ()
+        if spelling is None or not all(axis.output > 0 for axis in over):
+            continue
+        if over is not checked and (problem := excess(case, over)):
+            declared = f"{name}/{variant} with pads {spell_padding(spelling.pads)}"
+            raise InputError(f"{case.id} in {declared}: {': '.join(problem)}", case.where)
+        checked = over
+        found.append(Job(case, name, variant, spelling, runner.precision))
+    return found
 
 
 def select_cases(cases: Sequence[Case], expression: str = "", tags: Sequence[str] = ()) -> list[Case]:

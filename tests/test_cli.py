@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -228,6 +229,15 @@ def test_2_a_runner_that_cannot_start_makes_the_run_incomplete(tmp_path: Path) -
     assert conformance("gate", tmp_path / "run").returncode == 2
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background, these tests too, ignores SIGINT, and so does all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(tmp_path: Path, number: int) -> None:
     """More jobs come before the one that hangs than a worker is ahead, so most have been recorded."""
@@ -266,6 +276,13 @@ def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(t
         assert mark in (tmp_path / "run" / name).read_text("utf-8"), name
 
 
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("how", ["exception", "exec"])
+def test_2_an_interrupt_is_one_wherever_it_comes(tmp_path: Path, how: str) -> None:
+    ended = run(tmp_path, f"InterruptedInThePlan/{how}")
+    assert (ended.returncode, ended.stderr.strip()) == (2, "interrupted")
+
+
 def test_4_an_error_is_one_line_that_no_terminal_and_no_ci_log_takes_for_a_command() -> None:
     ended = conformance("run", "a\n::error::b\x1b[31m\u202e.yaml")
     assert ended.returncode == 4
@@ -301,6 +318,11 @@ def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
         (["run", "--shard", "half"], "'half'; allowed: I/N with 1 <= I <= N"),
         (["run", "--jobs", "0"], "0 is not in the range"),
         (["run", "--timeout", "0"], "not in the range"),
+        (["run", "--memory", "-1"], "not in the range"),
+        (
+            ["run", "--runner", "tests.fakes:DeclaresTooMuch"],
+            "tests.fakes:DeclaresTooMuch/huge with pads 0.1000000000: input: an array of",
+        ),
         (["run", "--expectations", "nowhere"], "nowhere is no folder; allowed: a folder of expectation files"),
         (
             ["run", "--format", "pdf"],

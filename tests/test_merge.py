@@ -100,7 +100,7 @@ def test_what_does_not_belong_together_is_refused(whole: Options, tmp_path: Path
     assert refused(one, two, three) == apart + "selection.shard is 4, was 3"
     rewrite(two, selection={**header["selection"], "expression": "bad"})
     assert refused(one, two, three) == apart + 'selection.expression is "bad", was ""'
-    rewrite(two, selection=header["selection"], options={"timeout": 7.0})
+    rewrite(two, selection=header["selection"], options={**header["options"], "timeout": 7.0})
     assert refused(one, two, three) == apart + "options.timeout is 7.0, was 60.0"
     packages = {**header["runners"][WRONG]["packages"], "torch": "2"}
     rewrite(two, options=header["options"], runners={WRONG: {**header["runners"][WRONG], "packages": packages}})

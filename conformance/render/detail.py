@@ -44,6 +44,7 @@ def detail(job: Job, header: Mapping[str, Any]) -> Record:
         "code": printable(result.get("code", "")),
         "failed": printable((failure.get("exception") or "Message") + stage),
         "message": head(failure.get("message", ""), MESSAGE),
+        "again": printable(failure.get("again", "")),
         "stderr": tail(failure.get("stderr", ""), MESSAGE),
         "entry": {name: printable(entry.get(name) or "") for name in ("where", "reason", "link")},
         "people": [(name, printable(str(text))) for name, text in people if text],
