@@ -114,8 +114,9 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", tags=["measure"])
 def faults(session: nox.Session) -> None:
-    """Faults of every kind in every stage planted in runs of 1,000 jobs; exit 1 where one costs more than its job."""
+    """Faults planted in every stage of runs of 1,000 jobs; runs killed at random moments, resumed and compared."""
     in_frameworks(session, "benchmarks.faults", *session.posargs)
+    in_frameworks(session, "benchmarks.kills")
 
 
 @nox.session(venv_backend="none", tags=["measure"])

@@ -89,7 +89,7 @@ def run(fault: Fault | None, count: int = JOBS) -> tuple[Job | None, journal.Run
     """The guilty job, and the journal of a whole run with a fault, or of a clean one."""
     selection, jobs = planned(count)
     options = pipeline.Options(jobs=2)
-    header = pipeline.describe(options, selection, jobs)
+    header = pipeline.describe(options, selection, jobs, jobs)
     judging = Gate({}, header, pipeline.today())
     guilty = fault.job(jobs) if fault else None
     runner = Faulty()
@@ -100,7 +100,7 @@ def run(fault: Fault | None, count: int = JOBS) -> tuple[Job | None, journal.Run
             runner.environ["FAULT"] = f"{fault.kind}/{fault.stage}/{place}"
         engine = LocalEngine({RUNNER: (RUNNER, runner)}, options.jobs, LIMITS)
         judged = pipeline.judge(engine.run(jobs))
-        explained = pipeline.attribute(judged, jobs, selection, options)
+        explained = pipeline.attribute(judged, jobs, selection, options, {})
         pipeline.record(pipeline.decide(explained, judging), header, judging, Path(folder))
         return guilty, journal.read(Path(folder))
 

@@ -59,16 +59,21 @@ class Budget:
 
 def write(folder: Path, jobs: int, failing: int) -> Path:
     """The report of a made-up run."""
+    journal_of(folder, jobs, failing)
+    return render.write(journal.read(folder), folder)
+
+
+def journal_of(folder: Path, jobs: int, failing: int, variants: int = VARIANTS) -> None:
+    """The journal of a made-up run."""
     rng = random.Random(0)
-    names = [f"variant-{number}" for number in range(VARIANTS)]
+    names = [f"variant-{number}" for number in range(variants)]
     runners = {"bench": {"packages": {"bench": "1.0"}, "control": "", "variants": names}}
     with journal.Writer(folder / journal.NAME, {"planned": jobs, "version": "0", "runners": runners}) as writer:
-        for number, record in enumerate(records(jobs // VARIANTS)):
+        for number, record in enumerate(records(jobs // variants)):
             for at, variant in enumerate(names):
-                wrong = (number * VARIANTS + at) * failing // jobs != (number * VARIANTS + at + 1) * failing // jobs
+                wrong = (number * variants + at) * failing // jobs != (number * variants + at + 1) * failing // jobs
                 writer.result(record, result(record, variant, rng if wrong else None))
         writer.footer()
-    return render.write(journal.read(folder), folder)
 
 
 def records(count: int) -> Iterator[Record]:

@@ -187,6 +187,7 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.option(
     "--shuffle", type=int, default=None, metavar="SEED", help="Run in another order; the verdicts are the same."
 )
+@click.option("--resume", is_flag=True, help="Run what the journal in --out lacks of this very run.")
 @_strict_new
 @click.option(
     "--engine",
@@ -254,6 +255,30 @@ def gate(
     finished, stale = pipeline.judge_again(folder, settings.expectations(folders), min_jobs, strict_new)
     show(finished, None, formats, no_color)
     return gating.exit_status([result["gate"] for result in finished.results], stale, finished.complete)
+
+
+@commands.command()
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The folder to write.")
+@_expectations
+@_strict_new
+@_formats
+@_no_color
+def merge(
+    runs: tuple[Path, ...],
+    out: Path,
+    folders: tuple[Path, ...],
+    strict_new: bool,
+    formats: tuple[str, ...],
+    no_color: bool,
+) -> int:
+    """Join the run folders of all shards (run --shard I/N) into one, as if one machine had run all."""
+    from conformance import pipeline, settings
+    from conformance.render.formats import show
+
+    finished = pipeline.join(runs, out, settings.expectations(folders), strict_new)
+    show(finished.run, finished.report, formats, no_color)
+    return finished.status
 
 
 @commands.command()
@@ -591,7 +616,7 @@ def report(folder: Path, no_color: bool) -> int:
 
     finished = journal.read(folder)
     show(finished, render.write(finished, finished.folder), no_color=no_color)
-    return 0
+    return 0 if finished.complete else INTERRUPTED
 
 
 @commands.command()

@@ -17,11 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from conformance import __version__, expectations, fixing, gate, journal, packaged
+from conformance import __version__, expectations, fixing, gate, journal, merge, packaged, resume
 from conformance import accept as accepting
 from conformance import cases as case_files
 from conformance import plan as planning
 from conformance import probe as probing
+from conformance import shard as sharding
 from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
 from conformance.domain.records import HOLDING, Job, Judged, Outcome
@@ -60,6 +61,7 @@ class Options:
     memory: int = 0
     gpu: bool = False
     shuffle: int | None = None
+    resume: bool = False
     strict_new: bool = False
     min_jobs: int = 0
     maxfail: int = 0
@@ -106,12 +108,14 @@ class Finished:
 def run(options: Options) -> Finished:
     """Run the selected cases through the selected runners, and write the run folder."""
     jobs, selection, header, judging = prepare(options)
+    recorded = resume.recorded(options.out, header, jobs) if options.resume else {}
+    kept = decide_again(resume.kept(options.out), judging) if recorded else ()
 
-    outcomes = execute(jobs, selection, options)
+    outcomes = execute([job for job in jobs if job.key not in recorded], selection, options)
     judged = judge(outcomes)
-    explained = attribute(judged, jobs, selection, options)
+    explained = attribute(judged, jobs, selection, options, recorded)
     records = decide(explained, judging)
-    interrupted = record(records, header, judging, options.out, options.maxfail)
+    interrupted = record(records, header, judging, options.out, kept, options.maxfail)
     outcomes.close()  # ends the workers of a run that was stopped
     return render(options.out, judging.stale(), interrupted)
 
@@ -122,13 +126,14 @@ def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
     case_files.check_values(cases)
     selection = planning.select_runners(options.runners, options.require)
     known = expectations.load(options.expectations)
-    jobs = planning.shard(planning.plan(cases, selection, options.shuffle), *options.shard)
+    plan = planning.plan(cases, selection, options.shuffle)
+    jobs = sharding.shard(plan, *options.shard)
     if options.last_failed:
         jobs = failed_last(jobs, options.out)
     if not jobs:
-        raise NothingSelectedError(nothing_selected(cases, selection))
+        raise NothingSelectedError(nothing_selected(cases, selection, plan))
     enough(len(jobs), options.min_jobs)
-    header = describe(options, selection, jobs)
+    header = describe(options, selection, jobs, plan)
     header["expectations"] = files(known, header)
     return jobs, selection, header, Gate(known, header, today(), options.strict_new)
 
@@ -163,10 +168,21 @@ def judge(outcomes: Iterable[tuple[Job, Outcome]], judging: Judge | None = None)
 
 
 def attribute(
-    judged: Iterable[Judged], jobs: Sequence[Job], selection: Selection, options: Options
+    judged: Iterable[Judged],
+    jobs: Sequence[Job],
+    selection: Selection,
+    options: Options,
+    recorded: Mapping[tuple[str, str, str], str],
 ) -> Iterator[Judged]:
-    """Every verdict, the wrong ones with what to write instead, and probed where no hypothesis fits."""
-    return remedy(judged, jobs, selection.others, selection.like, lambda more: execute(more, selection, options), judge)
+    """Every verdict, the wrong ones with what to write instead, and probed where no hypothesis fits.
+
+    Of jobs that are ``recorded`` already the verdict is enough.
+    """
+
+    def more(jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+        return execute(jobs, selection, options)
+
+    return remedy(judged, jobs, recorded, selection.others, selection.like, more, judge)
 
 
 def decide(judged: Iterable[Judged], judging: Gate) -> Iterator[tuple[Record, Record]]:
@@ -179,8 +195,15 @@ def decide(judged: Iterable[Judged], judging: Gate) -> Iterator[tuple[Record, Re
         yield case, decided(case, result, judging)
 
 
+def decide_again(results: Iterable[tuple[Record, Record]], judging: Gate) -> Iterator[tuple[Record, Record]]:
+    """Results of a journal, with their cases, at the gate as it is now."""
+    for case, result in results:
+        yield case, decided(case, result, judging)
+
+
 def decided(case: Record, result: Record, judging: Gate) -> Record:
     """A job's record with the gate's result and the expectation that it comes from."""
+    result.pop("expectation", None)
     result["gate"], entries = judging.judge(case, result)
     if entries:
         result["expectation"] = {
@@ -192,24 +215,37 @@ def decided(case: Record, result: Record, judging: Gate) -> Record:
 
 
 def record(
-    records: Iterable[tuple[Record, Record]], header: Record, judging: Gate, out: Path, maxfail: int = 0
+    records: Iterable[tuple[Record, Record]],
+    header: Record,
+    judging: Gate,
+    out: Path,
+    kept: Iterable[tuple[Record, Record]] = (),
+    maxfail: int = 0,
+    spent: float = 0.0,
 ) -> bool:
-    """Write the journal as results come; whether an interrupt ended it.
+    """Write the journal as results come, after those that are ``kept``; whether an interrupt ended it.
 
-    That leaves it without its footer, and so do ``maxfail`` results that do not hold, where more jobs
-    are planned.
+    That leaves it without its footer, and so do ``maxfail`` more results that do not hold, where
+    more jobs are planned. ``spent`` are seconds that it took elsewhere. The reports of an earlier run go:
+    this one may end without a chance to write its own.
     """
+    from conformance import render as rendering
+
     out.mkdir(parents=True, exist_ok=True)
+    rendering.remove(out)
     started = time.monotonic()
-    with journal.Writer(out / journal.NAME, header) as writer:
+    with journal.Writer(out / journal.NAME, header, kept) as writer:
+        failed = writer.failing
         try:
             for case, result in records:
                 writer.result(case, result)
-                if 0 < maxfail <= writer.failing and writer.written < header["planned"]:
+                if 0 < maxfail <= writer.failing - failed and writer.written < header["planned"]:
                     return False
         except KeyboardInterrupt:
             return True
-        writer.footer(stale=list(map(describe_entry, judging.stale())), seconds=round(time.monotonic() - started, 3))
+        writer.footer(
+            stale=list(map(describe_entry, judging.stale())), seconds=round(spent + time.monotonic() - started, 3)
+        )
     return False
 
 
@@ -219,6 +255,17 @@ def render(folder: Path, stale: Sequence[Known], interrupted: bool = False) -> F
 
     finished = journal.read(folder)
     return Finished(finished, tuple(stale), rendering.write(finished, folder), interrupted)
+
+
+def join(folders: Sequence[Path], out: Path, known: Sequence[Path], strict_new: bool = False) -> Finished:
+    """The runs of all shards as one run folder, judged and rendered as if one machine had run all."""
+    shards = merge.shards(folders, out)
+    header = merge.header(shards)
+    loaded = expectations.load(known)
+    header["expectations"] = files(loaded, header)
+    judging = Gate(loaded, header, today(), strict_new)
+    record((), header, judging, out, decide_again(merge.results(shards), judging), spent=merge.seconds(shards))
+    return render(out, judging.stale())
 
 
 class Attended:
@@ -248,7 +295,7 @@ class Attended:
         """The records of a job that is expected, its case's and its own."""
         judging = partial(judge, judging=self._judge)
         judged = judging([(job, self._outcome(job))])
-        explained = remedy(judged, [job], self._selection.others, self._selection.like, self._execute, judging)
+        explained = remedy(judged, [job], {}, self._selection.others, self._selection.like, self._execute, judging)
         return next(decide(explained, self._gate))
 
 
@@ -262,7 +309,6 @@ def judge_again(
     finished.header["expectations"] = files(known, finished.header)
     judging = Gate(known, finished.header, today(), strict_new)
     for result in finished.results:
-        result.pop("expectation", None)
         decided(finished.case_of(result), result, judging)
     stale = judging.stale()
     if finished.footer is not None:
@@ -371,8 +417,10 @@ def enough(jobs: int, wanted: int) -> None:
         raise NothingSelectedError(f"{jobs:,} of at least {wanted:,} jobs (--min-jobs); try: conformance list")
 
 
-def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:
+def nothing_selected(cases: Sequence[Case], selection: Selection, plan: Sequence[Job] = ()) -> str:
     """Why there is no job, and what to try."""
+    if plan:
+        return f"no job is left for this shard: there are {len(plan)} in all; try: fewer shards"
     if not cases:
         return "no case is selected; try: conformance list"
     if not selection.runners:
@@ -380,21 +428,26 @@ def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:
     return "no case applies to the selected variants; try: conformance list --runner NAME"
 
 
-def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Record:
-    """The journal's header: what runs, in which versions, and what was left out."""
-    asked = (options.paths, options.expression, options.tags, options.last_failed, options.shard != (1, 1))
+def describe(options: Options, selection: Selection, jobs: Sequence[Job], plan: Sequence[Job]) -> Record:
+    """The journal's header: what runs, in which versions, and what was left out; of a shard, what the whole is."""
+    narrowed = any((options.paths, options.expression, options.tags, options.last_failed))
+    part = options.shard != (1, 1)
+    whole = {"jobs": len(plan), "narrowed": narrowed, "fingerprint": sharding.fingerprint(plan)} if part else None
     return {
         "planned": len(jobs),
         "version": __version__,
         "cases": packaged.case_set_version(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "platform": planning.platform_name(),
+        "options": {
+            name: getattr(options, name) for name in ("timeout", "open_timeout", "build_timeout", "memory", "gpu")
+        },
         "selection": {
             "paths": [shown_path(path) for path in options.paths],
             "expression": options.expression,
             "tags": list(options.tags),
             "shard": list(options.shard),
-            "narrowed": any(asked),
+            "narrowed": narrowed or part,
         },
         "runners": {
             name: {
@@ -409,6 +462,7 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
             for name, chosen in selection.runners.items()
         },
         "missing": selection.missing,
+        **({"plan": whole} if whole else {}),
     }
 
 

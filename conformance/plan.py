@@ -184,13 +184,6 @@ def spelled(case: Case, name: str, runner: Runner, variants: Iterable[str] | Non
     return found
 
 
-def shard(jobs: Sequence[Job], index: int, count: int) -> list[Job]:
-    """One of ``count`` parts of a plan, the same on every machine; a runner's case stays in one part."""
-    groups = list(dict.fromkeys((job.runner, job.case.id) for job in jobs))
-    mine = set(groups[index - 1 :: count])
-    return [job for job in jobs if (job.runner, job.case.id) in mine]
-
-
 def select_cases(cases: Sequence[Case], expression: str = "", tags: Sequence[str] = ()) -> list[Case]:
     """The cases whose identity an expression matches and that have one of the tags.
 

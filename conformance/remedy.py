@@ -7,7 +7,7 @@ verified by having run. Variants that the run leaves out are run for it where th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from conformance import hypotheses, oracle, probe, separate
@@ -28,14 +28,25 @@ Others = Callable[[Job], Sequence[Job]]
 
 
 def remedy(
-    judged: Iterable[Judged], jobs: Sequence[Job], others: Others, like: Like, execute: Execute, judging: Judging
+    judged: Iterable[Judged],
+    jobs: Sequence[Job],
+    recorded: Mapping[tuple[str, str, str], str],
+    others: Others,
+    like: Like,
+    execute: Execute,
+    judging: Judging,
 ) -> Iterator[Judged]:
     """Every verdict, the wrong ones with a fix and after a probe where no hypothesis fits.
 
+    ``jobs`` are all that are planned; ``recorded`` has the verdicts of those that an earlier run has judged.
     A wrong one waits until all variants of its case have ended; those that need more jobs come last.
     """
-    left = Counter((job.runner, job.case.id) for job in jobs)
-    planned = {job.key for job in jobs}
+    planned = {job.key: number for number, job in enumerate(jobs)}
+    left = Counter((job.runner, job.case.id) for job in jobs if job.key not in recorded)
+    right: dict[tuple[str, str], list[Job]] = {}
+    for job in jobs:
+        if recorded.get(job.key) == "match" and left[job.runner, job.case.id]:
+            right.setdefault((job.runner, job.case.id), []).append(job)
     told: dict[object, str] = {}
 
     def untried(job: Job) -> list[Job]:
@@ -48,33 +59,34 @@ def remedy(
         ]
         return sorted(able, key=lambda other: other.spelling.by_rule)[:1]
 
-    groups: dict[tuple[str, str], list[Judged]] = {}
+    wrong: dict[tuple[str, str], list[Judged]] = {}
     waiting: list[tuple[Judged, list[Job]]] = []
     for item in judged:
         key = item.job.runner, item.job.case.id
-        group = groups.setdefault(key, [])
-        group.append(item)
-        left[key] -= 1
-        if item.verdict.kind not in WRONG:
+        if item.verdict.kind in WRONG:
+            wrong.setdefault(key, []).append(item)
+        else:
             yield item
+        if item.verdict.kind == "match":
+            right.setdefault(key, []).append(item.job)
+        left[key] -= 1
         if left[key]:
             continue
-        right = next((one.job for one in group if one.verdict.kind == "match"), None)
-        for one in groups.pop(key):
-            if one.verdict.kind in WRONG:
-                one = replace(
-                    one,
-                    verdict=replace(
-                        one.verdict,
-                        fix=fix(right) if right else None,
-                        separating=separating(one.job, one.verdict, like, told),
-                    ),
-                )
-                more = [] if right else untried(one.job)
-                if UNKNOWN in one.verdict.causes or more:
-                    waiting.append((one, more))
-                else:
-                    yield one
+        first = min(right.pop(key, ()), key=lambda job: planned[job.key], default=None)
+        for one in wrong.pop(key, ()):
+            one = replace(
+                one,
+                verdict=replace(
+                    one.verdict,
+                    fix=fix(first) if first else None,
+                    separating=separating(one.job, one.verdict, like, told),
+                ),
+            )
+            more = [] if first else untried(one.job)
+            if UNKNOWN in one.verdict.causes or more:
+                waiting.append((one, more))
+            else:
+                yield one
     yield from _more(waiting, like, execute, judging)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from conformance import cases, pipeline, plan
+from conformance import cases, journal, pipeline, plan
 from conformance.domain.records import Job, Outcome
 from conformance.execute.local import Limits, LocalEngine
 from conformance.pipeline import Finished, Options
@@ -65,3 +66,10 @@ def outcomes(
 ) -> list[tuple[Job, Outcome]]:
     """What becomes of these cases in a fake, in the order in which they end."""
     return list(engine(fake, slots, limits).run(jobs(folder, fake, names)))
+
+
+def timeless(folder: Path) -> list[str]:
+    """All that a journal says but for times, sorted."""
+    run = journal.read(folder)
+    records = [run.header, *run.cases.values(), *run.results, *([run.footer] if run.footer else [])]
+    return sorted(json.dumps({**record, "seconds": 0, "started": ""}, sort_keys=True) for record in records)

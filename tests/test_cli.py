@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import jsonschema
@@ -143,13 +142,13 @@ def test_1_an_entry_that_reaches_nothing_of_a_whole_run_is_stale(tmp_path: Path)
     """The run says that it left nothing out, as a run of every packaged case does."""
     run(tmp_path, "Right")
     path = tmp_path / "run" / "results.jsonl"
-    header, *rest = path.read_text().splitlines(keepends=True)
-    changed = json.loads(header)
+    _, *rest = path.read_bytes().splitlines(keepends=True)
+    changed = journal.read(tmp_path / "run").header
     assert changed["selection"]["narrowed"] is True
     known = expectation(tmp_path, "Right", "{rank: 3}")
     assert conformance("gate", tmp_path / "run", "--expectations", known).returncode == 0
     changed["selection"]["narrowed"] = False
-    path.write_text(json.dumps(changed) + "\n" + "".join(rest))
+    path.write_bytes(journal.line(changed) + b"".join(rest))
     ended = conformance("gate", tmp_path / "run", "--expectations", known)
     assert ended.returncode == 1
     assert "stale" in ended.stdout
@@ -266,7 +265,15 @@ def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(t
     assert {result["verdict"] for result in found.results} == {"match"}
     assert (found.planned, found.footer, found.complete) == (204, None, False)
     assert conformance("gate", tmp_path / "run").returncode == 2
+    assert conformance("report", tmp_path / "run").returncode == 2
     assert conformance("accept", tmp_path / "run", "--expectations", tmp_path / "known").returncode == 4
+    for name, mark in {
+        "report.html": "<title>INCOMPLETE",
+        "summary.md": "**INCOMPLETE, ",
+        "summary.json": '"complete": false',
+        "junit.xml": ">INCOMPLETE: ",
+    }.items():
+        assert mark in (tmp_path / "run" / name).read_text("utf-8"), name
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -541,12 +548,18 @@ def test_github_is_asked_for_and_not_guessed(tmp_path: Path) -> None:
     assert len(ended.stdout.splitlines()) == 1
 
 
-def test_shards_are_parts_of_the_run(tmp_path: Path) -> None:
-    seen: list[Any] = []
-    for index in (1, 2):
-        assert run(tmp_path, "Right", "--shard", f"{index}/2").returncode == 0
-        seen += [result["case"] for result in journal.read(tmp_path / "run").results]
+def test_shards_are_parts_of_the_run_and_merged_they_are_the_run(tmp_path: Path) -> None:
+    parts, seen = [tmp_path / "one", tmp_path / "two"], []
+    for index, part in enumerate(parts, 1):
+        assert run(tmp_path, "Right", "--shard", f"{index}/2", "--out", part).returncode == 0
+        seen += [result["case"] for result in journal.read(part).results]
     assert sorted(seen) == sorted(f"small/{name}" for name in NAMES for _ in range(2))
+    ended = conformance("merge", *parts, "--out", tmp_path / "all")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "6 of 6 jobs match" in ended.stdout
+    ended = conformance("merge", parts[0], "--out", tmp_path / "half")
+    assert (ended.returncode, ended.stderr) == (4, "error: a shard is missing: 2/2; allowed: all that have jobs\n")
+    assert not (tmp_path / "half").exists()
 
 
 def test_a_shuffled_run_ends_alike(tmp_path: Path) -> None:

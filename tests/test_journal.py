@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -219,3 +223,145 @@ def test_results_reach_the_disk_in_batches_and_on_the_way_out(tmp_path: Path) ->
         broken_off(journal.Writer(path, {"planned": 9}))
     run = journal.read(tmp_path)
     assert (len(run.results), run.complete) == (1, False)
+
+
+def test_a_line_ends_with_the_checksum_of_the_json_without_it(tmp_path: Path) -> None:
+    path = write(tmp_path, judged())
+    for text in path.read_bytes().splitlines():
+        record = json.loads(text)
+        assert list(record)[-1] == "crc"
+        before = text[: -len(',"crc":"00000000"}')] + b"}"
+        assert record["crc"] == f"{crc32(before):08x}"
+        assert json.loads(before) == {name: value for name, value in record.items() if name != "crc"}
+    assert all("crc" not in record for record in (*journal.read(tmp_path).results, journal.read(tmp_path).header))
+
+
+def test_no_bit_of_a_journal_changes_unnoticed(tmp_path: Path) -> None:
+    """But for the last newline, without which the last line is cut off."""
+    path = write(tmp_path, judged())
+    whole = path.read_bytes()
+    for place in range(len(whole) - 1):
+        line = whole[:place].count(b"\n") + 1
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=rf"results\.jsonl:({line}|{line + 1}):1: (a damaged line|not a journal)"):
+            journal.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ((0, 1, 2, 3, 1), r":5:1: a line after the footer; allowed: none"),
+        ((0, 1, 2, 3, 3), r":5:1: a line after the footer; allowed: none"),
+        ((0, 2, 3), r":2:1: a result of topic/a, a case that no line before it has"),
+        ((0, 1, 0), r":3:1: a second header; allowed: one"),
+    ],
+    ids=["after-the-footer", "two-footers", "no-case", "two-headers"],
+)
+def test_whole_lines_in_the_wrong_place_are_an_error_there(
+    tmp_path: Path, lines: tuple[int, ...], message: str
+) -> None:
+    path = write(tmp_path, judged())
+    whole = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(whole[number] for number in lines))
+    with pytest.raises(InputError, match=r"results\.jsonl" + message):
+        journal.read(tmp_path)
+
+
+def test_a_journal_of_before_checksums_is_read_and_not_mixed_with_one_of_now(tmp_path: Path) -> None:
+    path = write(tmp_path, judged())
+    now = path.read_bytes().splitlines(keepends=True)
+    before = [re.sub(rb',"crc":"[0-9a-f]{8}"', b"", text) for text in now]
+    path.write_bytes(b"".join(before))
+    assert journal.read(tmp_path).complete
+    for first, rest, words in ((now, before, "no checksum"), (before, now, "a checksum")):
+        path.write_bytes(b"".join(first[:2] + rest[2:]))
+        with pytest.raises(InputError, match=rf"results\.jsonl:3:1: a damaged line: it has {words}, unlike the first"):
+            journal.read(tmp_path)
+
+
+def test_many_lines_are_read_one_by_one_where_one_of_them_is_no_json(tmp_path: Path) -> None:
+    path = tmp_path / journal.NAME
+    for bad, column in (("[1", 3), ('{"kind":"case","id":"a"},{"kind":"case","id":"b"}', 25)):
+        path.write_text(HEADER + '{"kind":"case","id":"a"}\n' * 5 + bad + "\n" + "2]\n")
+        with pytest.raises(InputError, match=rf"results\.jsonl:7:{column}: not JSON"):
+            journal.read(tmp_path)
+
+
+def test_what_is_equal_is_kept_once(tmp_path: Path) -> None:
+    """A hundred thousand results fit into memory."""
+    write(tmp_path, judged(), judged(variant="symmetric"), planned=2)
+    run = journal.read(tmp_path)
+    one, two = run.results
+    assert all(one[name] is two[name] for name in ("case", "runner", "verdict", "asked"))
+    assert one["case"] is run.cases["topic/a"]["id"]
+    assert one["asked"] is one["effective"]
+
+
+def test_two_runs_do_not_write_one_journal(tmp_path: Path) -> None:
+    with journal.Writer(tmp_path / journal.NAME, {"planned": 1}) as writer:
+        writer.result(journal.case_record(CASE), {**journal.result_record(judged()), "gate": "ok"})
+        with pytest.raises(InputError, match=r"results\.jsonl: another run is writing there; allowed: one at a time"):
+            journal.Writer(tmp_path / journal.NAME, {"planned": 9})
+    assert journal.read(tmp_path).planned == 1
+    journal.Writer(tmp_path / journal.NAME, {"planned": 9}).__exit__(None, None, None)
+    assert journal.read(tmp_path).planned == 9
+
+
+def test_a_journal_takes_the_place_of_another_with_what_is_kept_or_not_at_all(tmp_path: Path) -> None:
+    path = write(tmp_path, judged())
+    before = path.read_bytes()
+    (tmp_path / ".results.jsonl.123").write_text("left by a run that was killed")
+    record = journal.case_record(CASE), {**journal.result_record(judged()), "gate": "ok"}
+
+    def kept(interrupted: bool) -> Iterator[tuple[journal.Record, journal.Record]]:
+        yield record
+        assert path.read_bytes() == before
+        if interrupted:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        journal.Writer(path, {"planned": 1}, kept(True))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    with journal.Writer(path, {"planned": 1}, kept(False)):
+        assert len(journal.read(tmp_path).results) == 1
+
+
+def test_no_result_waits_longer_than_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "FLUSH_AFTER", 0.0)
+    with journal.Writer(tmp_path / journal.NAME, {"planned": 1}) as writer:
+        writer.result(journal.case_record(CASE), {**journal.result_record(judged()), "gate": "ok"})
+        assert len(journal.read(tmp_path).results) == 1
+
+
+def test_what_an_interrupt_stops_on_its_way_to_the_disk_is_not_written_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interrupt comes when the lines have been written, and before the writer has gone on."""
+    case, result = journal.case_record(CASE), {**journal.result_record(judged()), "gate": "ok"}
+    with journal.Writer(tmp_path / journal.NAME, {"planned": 2}) as writer:
+        writer.result(case, result)
+        written = writer._file.write
+
+        def interrupted(data: bytes) -> int:
+            written(data)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(writer, "_file", SimpleNamespace(write=interrupted))
+            with pytest.raises(KeyboardInterrupt):
+                writer.flush()
+    assert len(journal.read(tmp_path).results) == 1
+
+
+def test_differences_are_named_to_the_leaf() -> None:
+    was = {"a": {"b": {"c": "1"}, "d": (1, 2)}, "e": 3, "f": None}
+    now = {"a": {"b": {"c": "2"}, "d": [1, 2]}, "f": {"g": True}}
+    assert journal.differences(was, was) == []
+    assert journal.differences(was, now) == [
+        'a.b.c is "2", was "1"',
+        "e is missing, was 3",
+        "f is missing, was null",
+        "f.g is true, was missing",
+    ]
+    assert journal.listed(["x"] * 7) == "x; x; x; x; x; and 2 more"

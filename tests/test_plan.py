@@ -12,7 +12,7 @@ import pytest
 from conformance import cases, plan, runners
 from conformance.domain.case import Case
 from conformance.errors import InputError
-from conformance.plan import Selection, select_cases, select_runners, shard
+from conformance.plan import Selection, select_cases, select_runners
 from tests.small_runs import FAKES
 
 
@@ -81,16 +81,6 @@ def test_a_shuffled_plan_has_the_same_jobs_in_another_order_a_cases_variants_tog
     groups = [(case, runner) for case, runner, _ in shuffled]
     runs = sum(group != before for before, group in zip([None, *groups], groups, strict=False))
     assert runs == len(set(groups))
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 7, 500])
-def test_shards_are_disjoint_and_together_the_plan_and_keep_a_runners_case_together(count: int) -> None:
-    jobs = plan.plan(CASES * 1, select_runners([FAKES + "Right", "torch"]))
-    parts = [shard(jobs, index, count) for index in range(1, count + 1)]
-    assert Counter(job.key for part in parts for job in part) == Counter(keys(jobs))
-    homes = [{(job.runner, job.case.id) for job in part} for part in parts]
-    assert sum(map(len, homes)) == len(set().union(*homes))
-    assert max(map(len, homes)) - min(map(len, homes)) <= 1
 
 
 def test_cases_are_selected_by_expression_and_by_any_of_the_tags() -> None:

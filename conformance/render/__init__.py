@@ -5,10 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.files import write_whole
+from conformance.files import sweep, write_whole
 
 if TYPE_CHECKING:
     from conformance.journal import Run
+
+
+WRITTEN = ("report.html", "report-[0-9]*.html", "summary.json", "summary.md", "junit.xml", "results.sarif")
+"""What is written, as patterns."""
+
+
+def remove(folder: Path) -> None:
+    """Remove the reports of a folder, and what is left of some that were being written when a run was killed."""
+    for pattern in WRITTEN:
+        sweep(folder, pattern)
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def write(run: Run, folder: Path) -> Path:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from conformance import render
+from conformance import journal, render
 from conformance.render import html, junit
 from tests.render.made_journals import hostile, varied
 
@@ -61,3 +61,12 @@ def test_a_renderer_that_fails_leaves_the_old_reports(tmp_path: Path, monkeypatc
         render.write(hostile(tmp_path), tmp_path)
     assert (tmp_path / "report.html").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+
+
+def test_all_that_is_written_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    render.write(varied(tmp_path), tmp_path)
+    for name in ("report-2.html", ".junit.xml.123", "mine.html", "report.html.bak", ".junit.xml.mine"):
+        (tmp_path / name).write_text("")
+    render.remove(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {journal.NAME, "mine.html", "report.html.bak", ".junit.xml.mine"}
