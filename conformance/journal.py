@@ -33,6 +33,12 @@ REQUIRED: dict[Any, tuple[str, ...]] = {
 }
 """The kinds of line, and the fields that each must have."""
 
+CONFIGURATION = (
+    *("op", "input", "kernel", "stride", "dilation", "pads"),
+    *("batch", "channels", "filters", "groups", "bias", "dtype", "data", "seed"),
+)
+"""The fields of a case that decide what is computed, with those of ``OWN``."""
+
 Record = dict[str, Any]
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
@@ -224,6 +230,21 @@ def read(folder: Path) -> Run:
     if run is None:
         raise InputError("an empty journal", f"{path}:1:1")
     return run
+
+
+def results_of(run: Run, case: Case, runner: str) -> list[Record]:
+    """What a run says of a case in a runner; ``InputError`` where it says nothing, or of another case of that name."""
+    found = [result for result in run.results if (result["case"], result["runner"]) == (case.id, runner)]
+    if not found:
+        raise InputError(f"no result of {case.id} in {runner}; allowed: one of this run's", str(run.folder))
+    then, now = run.cases[case.id], json.loads(_encode(case_record(case)))
+    for name in (*CONFIGURATION, *OWN):
+        if then.get(name) != now.get(name):
+            raise InputError(
+                f"{case.id} has another {name} now, {now.get(name)}; allowed: {then.get(name)}, as it was run",
+                str(run.folder),
+            )
+    return found
 
 
 def _records(text: str, path: Path) -> Iterator[tuple[int, Record]]:

@@ -20,7 +20,7 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
 
-from conformance import __version__, expectations, fixing, gate, journal, packaged
+from conformance import __version__, expectations, fixing, gate, journal, packaged, reproduction
 from conformance import cases as case_files
 from conformance import plan as planning
 from conformance import probe as probing
@@ -38,6 +38,7 @@ from conformance.plan import Selection
 from conformance.probe import Found
 from conformance.probing import describe as describe_probe
 from conformance.remedy import UNKNOWN, remedy
+from conformance.reproduction import Reproduction
 from conformance.strict_yaml import shown_path
 
 
@@ -185,6 +186,22 @@ def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[
             smaller = read(others, selection, timeout)
             found = next((one for one in smaller if isinstance(one, Found) and one.problem), found)
         yield job, found
+
+
+def reproduce(case: Case, pattern: str, folder: Path | None, timeout: float = Deadlines.job) -> Reproduction:
+    """A job with its verdict, run here or found in a run folder; of several variants the one that ends worst."""
+    runner, jobs = planning.jobs_of(case, pattern)
+    if folder is None:
+        selection = planning.select_runners([pattern])
+        options = Options(timeout=timeout)
+        judged = attribute(judge(execute(jobs, selection, options)), jobs, selection, options)
+        records = [journal.result_record(item) for item in judged]
+        packages = {"python": platform.python_version(), **selection.runners[runner.name].packages}
+    else:
+        finished = journal.read(folder)
+        records = journal.results_of(finished, case, runner.name)
+        packages = finished.header["runners"][runner.name]["packages"]
+    return reproduction.worst(jobs, records, runner, packages)
 
 
 def read(jobs: Sequence[Job], selection: Selection, timeout: float) -> list[Found | Outcome]:

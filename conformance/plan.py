@@ -152,6 +152,23 @@ def spelled(case: Case, name: str, runner: Runner, variants: Iterable[str] | Non
     ]
 
 
+def jobs_of(case: Case, pattern: str) -> tuple[Runner, list[Job]]:
+    """A case in the variants of one runner, whether that is installed or not; ``InputError`` where there is none."""
+    named = [(_load(spec), variant) for spec, variant in _expand(pattern)]
+    if len(named) > 1:
+        raise InputError(f"{pattern!r} names {len(named)} runners; allowed: one, as NAME[/VARIANT]")
+    (runner, variant) = named[0]
+    variants = _matching(runner, variant)
+    if not variants:
+        raise InputError(f"unknown variant {variant!r} of runner {runner.name}; allowed: {', '.join(runner.variants)}")
+    jobs = spelled(case, runner.name, runner, variants)
+    if not jobs:
+        raise InputError(
+            f"{case.id} does not apply to {pattern}; try: conformance list --runner {pattern.partition('/')[0]}"
+        )
+    return runner, jobs
+
+
 def shard(jobs: Sequence[Job], index: int, count: int) -> list[Job]:
     """One of ``count`` parts of a plan, the same on every machine; a runner's case stays in one part."""
     groups = list(dict.fromkeys((job.runner, job.case.id) for job in jobs))

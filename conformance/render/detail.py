@@ -54,10 +54,11 @@ def detail(job: Job, header: Mapping[str, Any]) -> Record:
 
 
 def command(header: Mapping[str, Any], case: str, runner: str, variant: str) -> str:
-    """What runs one job again, for a shell."""
+    """What writes one job as a script, for a shell."""
     spec = header.get("runners", {}).get(runner, {}).get("spec", runner)
     paths = header.get("selection", {}).get("paths", [])
-    parts = ["conformance", "run", *paths, "--runner", f"{spec}/{variant}", "-k", case, "--out", "reports/again"]
+    where = [part for path in paths for part in ("--cases", path)]
+    parts = ["conformance", "reproduce", case, f"{spec}/{variant}", *where, "-o", "reproduce.py"]
     return printable(shlex.join(parts))
 
 
