@@ -149,7 +149,7 @@ def _numbers(nested: Any) -> str:
 
 def _render(name: str, **values: Any) -> str:
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"commented": commented, "printable": printable}
+    environment.filters |= {"commented": commented, "printable": printable, "repr": repr}
     text = resources.files("conformance.reproduction").joinpath(name).read_text("utf-8")
     return environment.from_string(text).render(values).rstrip() + "\n"
 
