@@ -12,7 +12,7 @@ import pytest
 
 from conformance import cases, journal, pipeline, plan, reproduction, runners
 from conformance.domain.case import Case
-from conformance.domain.records import Job, Outcome
+from conformance.domain.records import Job, Judged, Outcome
 from conformance.errors import InputError
 from conformance.judge import Judge
 from conformance.pipeline import Options
@@ -32,7 +32,7 @@ def made(case: Case = CASE, runner: str = "torch", variant: str = "explicit", **
     (job,) = plan.spelled(case, runner, chosen, [variant])
     outcome = Outcome("completed", np.zeros((case.batch, case.filters, *case.output(case.pads)), case.dtype))
     verdict = Judge().judge(job, outcome)
-    found = journal.result_record(journal.Judged(job, outcome, verdict))
+    found = journal.result_record(Judged(job, outcome, verdict))
     return Reproduction(job, {**found, **record}, chosen, {"python": "3.11", "torch": "2.0"})
 
 

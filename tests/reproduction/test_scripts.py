@@ -34,12 +34,13 @@ cases:
   - {name: groups, op: conv_transpose, input: [3, 4], kernel: 3, channels: 2, filters: 4, groups: 2, bias: true,
      padding: 1}
   - {name: most, op: max_pool, input: [6, 6], kernel: 3, stride: 2, channels: 2, padding: 1}
-  - {name: dilated, op: max_pool, input: [8, 8], kernel: 3, stride: 2, dilation: 2, padding: same}
+  - {name: dilated, op: max_pool, input: [8, 8], kernel: 3, dilation: 2, padding: same, tags: [dynamic]}
   - {name: ceil, op: max_pool, input: [6, 6], kernel: 3, stride: 2, padding: valid, ceil_mode: true, spec: pytorch}
   - {name: mean, op: avg_pool, input: [6, 5], kernel: 3, stride: 2, channels: 2, padding: 1}
   - {name: counted, op: avg_pool, input: [6, 5], kernel: 3, stride: 2, padding: 1, count_include_pad: true}
   - {name: edge, op: pad, input: [3, 4], channels: 2, mode: edge, padding: [[2, 1], [1, 3]]}
   - {name: value, op: pad, input: [3, 4], value: -1.5, padding: 1}
+  - {name: zeros, op: pad, input: [3, 4], padding: 1}
 """
 
 TOGETHER = (
@@ -86,13 +87,11 @@ def ended(
     return [(one, did[name]) for name, one in found.items()]
 
 
-def test_every_operator_and_runner_is_there(ended: list[tuple[Reproduction, Mapping[str, Any]]]) -> None:
-    verdicts = {one.record["verdict"] for one, _ in ended}
-    assert {"match", "mismatch"} <= verdicts
+def test_every_operator_of_every_runner_is_there(ended: list[tuple[Reproduction, Mapping[str, Any]]]) -> None:
+    assert {"match", "mismatch"} <= {one.record["verdict"] for one, _ in ended}
+    names = {one.job.runner for one, _ in ended}
     ops = {(one.job.runner, one.job.case.op) for one, _ in ended}
-    assert ops == {(name, op) for name in {one.job.runner for one, _ in ended} for op in runners.load(name).ops} or (
-        "torch-onnx" in {name for name, _ in ops} or "tf1" in {name for name, _ in ops}
-    )
+    assert ops == {(name, op) for name in names for op in runners.load(name).ops}
 
 
 def test_a_script_ends_as_its_job_was_judged(ended: list[tuple[Reproduction, Mapping[str, Any]]]) -> None:
@@ -116,4 +115,4 @@ def test_a_script_prints_the_very_numbers_of_its_job(ended: list[tuple[Reproduct
             assert f" at {first}; {where['wrong']} of {where['total']} elements differ" in did["printed"], one.job.key
             assert f"expected {float(where['expected']):g}, got {float(where['got']):g} at" in did["printed"]
             seen += 1
-    assert seen >= 3
+    assert seen
