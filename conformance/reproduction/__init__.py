@@ -12,7 +12,6 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from math import ceil
 from types import ModuleType
 from typing import Any
 
@@ -252,7 +251,7 @@ def bound(job: Job, data: Data, algorithm: str = "") -> Iterator[str]:
     """The statements that say how far an output may lie from what is expected (``conformance.bounds``).
 
     Where it is right as a fast algorithm computes it, that much farther as this one's bound goes beyond that of a
-    direct sum somewhere.
+    direct sum at most.
     """
     case = job.case
     if case.op == "pad" or (case.data == "normal" and case.op == "max_pool"):
@@ -273,5 +272,5 @@ def bound(job: Job, data: Data, algorithm: str = "") -> Iterator[str]:
         if algorithm:
             asked = oracle.reading(case, case.pads)
             sums = bounds.Sums(case, data, asked, oracle.compute(case, data, asked))
-            beyond = np.max(bounds.ALGORITHMS[algorithm].bound(sums) / bounds.direct(sums, job.precision))
-            yield f"bound *= {ceil(beyond)}  # as {algorithm} computes it"
+            beyond = np.max(bounds.ALGORITHMS[algorithm].bound(sums) - bounds.direct(sums, job.precision))
+            yield f"bound += {float(beyond)!r}  # as {algorithm} computes it"
