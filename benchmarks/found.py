@@ -93,7 +93,8 @@ def page(found: Sequence[tuple[dict[str, Any], Reproduction]]) -> Iterator[str]:
     yield ""
     yield "Not here is what is refused by name (a stride with a dilation in Keras, `padding='same'` with a stride in"
     yield "PyTorch, groups in transposed convolutions of onnx2keras), and element types without a kernel;"
-    yield "`expectations/` has these. Lines of [onnx2keras](https://github.com/gmalivenko/onnx2keras) are those of the release."
+    yield "`expectations/` has these."
+    yield "Lines of [onnx2keras](https://github.com/gmalivenko/onnx2keras) are those of the release."
     for prefix, project in PROJECTS.items():
         own = [(entry, one) for entry, one in found if entry["case"].partition("-")[0] == prefix]
         yield from ("", f"## {project}", "")

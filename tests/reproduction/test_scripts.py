@@ -88,7 +88,7 @@ def ended(
 
 
 def test_every_operator_of_every_runner_is_there(ended: list[tuple[Reproduction, Mapping[str, Any]]]) -> None:
-    assert {"match", "mismatch"} <= {one.record["verdict"] for one, _ in ended}
+    assert {"match"} < {one.record["verdict"] for one, _ in ended}
     names = {one.job.runner for one, _ in ended}
     ops = {(one.job.runner, one.job.case.op) for one, _ in ended}
     assert ops == {(name, op) for name in names for op in runners.load(name).ops}
