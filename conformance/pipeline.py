@@ -22,6 +22,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
 
 from conformance import __version__, expectations, fixing, gate, journal, packaged, reproduction
+from conformance import accept as accepting
 from conformance import cases as case_files
 from conformance import plan as planning
 from conformance import probe as probing
@@ -58,6 +59,7 @@ class Options:
     shard: tuple[int, int] = (1, 1)
     timeout: float = Deadlines.job
     shuffle: int | None = None
+    strict_new: bool = False
     min_jobs: int = 0
     maxfail: int = 0
     last_failed: bool = False
@@ -106,7 +108,7 @@ def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
     enough(len(jobs), options.min_jobs)
     header = describe(options, selection, jobs)
     header["expectations"] = files(known, header)
-    return jobs, selection, header, Gate(known, header, today())
+    return jobs, selection, header, Gate(known, header, today(), options.strict_new)
 
 
 def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Generator[tuple[Job, Outcome], None, None]:
@@ -222,13 +224,15 @@ class Attended:
         return next(decide(explained, self._gate))
 
 
-def judge_again(folder: Path, folders: Sequence[Path], min_jobs: int = 0) -> tuple[Run, list[Known]]:
+def judge_again(
+    folder: Path, folders: Sequence[Path], min_jobs: int = 0, strict_new: bool = False
+) -> tuple[Run, list[Known]]:
     """A finished run against expectations as they are now; the journal stays as it is."""
     finished = journal.read(folder)
     enough(finished.planned, min_jobs)
     known = expectations.load(folders)
     finished.header["expectations"] = files(known, finished.header)
-    judging = Gate(known, finished.header, today())
+    judging = Gate(known, finished.header, today(), strict_new)
     for result in finished.results:
         result.pop("expectation", None)
         decided(finished.case_of(result), result, judging)
@@ -236,6 +240,18 @@ def judge_again(folder: Path, folders: Sequence[Path], min_jobs: int = 0) -> tup
     if finished.footer is not None:
         finished.footer["stale"] = list(map(describe_entry, stale))
     return finished, stale
+
+
+def accept(
+    folder: Path, target: Path, runners: Sequence[str] = (), folders: Sequence[Path] = ()
+) -> list[accepting.Change]:
+    """What has to change in a folder of expectations for a finished run's gate to hold.
+
+    Where ``folders`` are given, a runner without a file in ``target`` keeps those in effect, if they hold.
+    """
+    finished = journal.read(folder)
+    others = expectations.load([each for each in folders if each.is_dir()]) if folders else {}
+    return accepting.accept(finished, target, today(), runners, others)
 
 
 def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[Job, Found | Outcome]]:
