@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ INTERRUPTED = 2
 
 def main() -> NoReturn:
     """The ``conformance`` command; exits with 0 to 5 as the commands' help says."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
     signal.signal(signal.SIGTERM, _interrupt)
     gc.set_threshold(100_000, 50, 100)  # records hold no cycles: looking for some takes longer than reading them
     try:
@@ -84,7 +86,7 @@ _runners = click.option(
     "runners",
     multiple=True,
     metavar="NAME[/VARIANT]",
-    help="Only these (repeatable, globs, or module:Class).",
+    help="Only these (repeatable, globs, module:Class, or onnx-backend:module).",
 )
 _expectations = click.option(
     "--expectations",

@@ -9,7 +9,6 @@ it needs them: probes, and the variants that may be a fix.
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -18,8 +17,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
 
 from conformance import __version__, expectations, fixing, gate, journal, packaged, reproduction
 from conformance import accept as accepting
@@ -40,6 +37,8 @@ from conformance.plan import Selection
 from conformance.probe import Found
 from conformance.probing import describe as describe_probe
 from conformance.remedy import UNKNOWN, remedy
+from conformance.render import notebook, summary_json
+from conformance.render.digest import digest
 from conformance.reproduction import Reproduction
 from conformance.strict_yaml import shown_path
 
@@ -69,16 +68,37 @@ class Options:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that has come to its end, with what the gate says of it."""
+    """A run that has come to its end, with what the gate says of it; shows itself, in a notebook as HTML.
+
+    ``run`` has the journal's records: ``results``, one a job, ``cases`` by identity, ``header`` and ``footer``.
+    """
 
     run: Run
     stale: tuple[Known, ...]
     report: Path
+    interrupted: bool = False
 
     @property
     def status(self) -> int:
         """The exit status."""
         return gate.exit_status([result["gate"] for result in self.run.results], self.stale, self.run.complete)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the gate holds."""
+        return self.status == 0
+
+    @property
+    def summary(self) -> Record:
+        """What ``summary.json`` says: the counts, the causes and the jobs that break the gate."""
+        return summary_json.summary(self.run, digest(self.run))
+
+    def __repr__(self) -> str:
+        found = digest(self.run)
+        return f"<{found.sentence}; {found.gate_line}; {self.report}>"
+
+    def _repr_html_(self) -> str:
+        return notebook.fragment(digest(self.run), self.report)
 
 
 def run(options: Options) -> Finished:
@@ -89,9 +109,9 @@ def run(options: Options) -> Finished:
     judged = judge(outcomes)
     explained = attribute(judged, jobs, selection, options)
     records = decide(explained, judging)
-    record(records, header, judging, options.out, options.maxfail)
+    interrupted = record(records, header, judging, options.out, options.maxfail)
     outcomes.close()  # ends the workers of a run that was stopped
-    return render(options.out, judging.stale())
+    return render(options.out, judging.stale(), interrupted)
 
 
 def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
@@ -166,11 +186,11 @@ def decided(case: Record, result: Record, judging: Gate) -> Record:
 
 def record(
     records: Iterable[tuple[Record, Record]], header: Record, judging: Gate, out: Path, maxfail: int = 0
-) -> None:
-    """Write the journal as results come.
+) -> bool:
+    """Write the journal as results come; whether an interrupt ended it.
 
-    An interrupt leaves it without its footer, and so do ``maxfail`` results that do not hold, where
-    more jobs are planned.
+    That leaves it without its footer, and so do ``maxfail`` results that do not hold, where more jobs
+    are planned.
     """
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -179,18 +199,19 @@ def record(
             for case, result in records:
                 writer.result(case, result)
                 if 0 < maxfail <= writer.failing and writer.written < header["planned"]:
-                    return
+                    return False
         except KeyboardInterrupt:
-            return
+            return True
         writer.footer(stale=list(map(describe_entry, judging.stale())), seconds=round(time.monotonic() - started, 3))
+    return False
 
 
-def render(folder: Path, stale: Sequence[Known]) -> Finished:
+def render(folder: Path, stale: Sequence[Known], interrupted: bool = False) -> Finished:
     """Write the reports of a run folder from its journal."""
     from conformance import render as rendering
 
     finished = journal.read(folder)
-    return Finished(finished, tuple(stale), rendering.write(finished, folder))
+    return Finished(finished, tuple(stale), rendering.write(finished, folder), interrupted)
 
 
 class Attended:

@@ -331,9 +331,9 @@ def test_a_folder_that_there_is_not_is_bad_input(tmp_path: Path) -> None:
 
 def test_every_core_runner_has_packaged_expectations_in_the_file_of_its_name() -> None:
     found = expectations.load()
-    assert set(found) == set(runners.CORE)
+    assert {name for name in found if not name.startswith(runners.BACKEND)} == set(runners.CORE)
     for name, expected in found.items():
-        assert Path(expected.where) == packaged.expectations() / f"{name}.yaml"
+        assert Path(expected.where) == packaged.expectations() / f"{name.replace(':', '_')}.yaml"
         assert expected.cases == packaged.case_set_version()
 
 

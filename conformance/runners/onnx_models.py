@@ -332,11 +332,9 @@ def single_node(part: Any, case: Case, weights: Weights, dynamic: bool = False) 
 def described(case: Case, dynamic: bool) -> Dict[str, Any]:
     """What ``assemble`` has to know of a case.
 
-    Where specifications differ, ONNX's text and its shape inference do too, and no output shape is stated.
+    Where specifications differ, ONNX's text and its shape inference do too, and no output size is stated.
     """
-    sizes: Tuple[Any, ...] = (case.input, case.output(case.pads))
-    if dynamic:
-        sizes = tuple([f"{name}{axis}" for axis in range(case.rank)] for name in ("input", "output"))
+    sizes, outputs = ([f"{name}{axis}" for axis in range(case.rank)] for name in ("input", "output"))
     opset, ir_version = OPSET, IR_VERSION
     if case.op == "avg_pool" and max(case.dilation) > 1:
         opset = DILATED_AVERAGE
@@ -346,8 +344,11 @@ def described(case: Case, dynamic: bool) -> Dict[str, Any]:
         opset, ir_version = BFLOAT16_OPSET
     return {
         "element": element_type(case.dtype),
-        "input_shape": (case.batch, case.channels, *sizes[0]),
-        "output_shape": None if case.disputed else (case.batch, case.filters, *sizes[1]),
+        "input_shape": (case.batch, case.channels, *(sizes if dynamic else case.input)),
+        "output_shape": (
+            *(case.batch, case.filters),
+            *(outputs if dynamic or case.disputed else case.output(case.pads)),
+        ),
         "opset": opset,
         "ir_version": ir_version,
     }
@@ -358,9 +359,9 @@ def assemble(
     weights: Mapping[str, Array],
     element: int,
     input_shape: Any,
+    output_shape: Any,
     opset: int,
     ir_version: int,
-    output_shape: Any = None,
 ) -> Any:
     """An ONNX model of a node, or of nodes and tensors, from ``x`` to ``y``; the weights are initialisers."""
     from onnx import NodeProto, helper, numpy_helper
