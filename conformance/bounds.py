@@ -53,6 +53,11 @@ class Sums:
     how: Reading
     reference: Reference
 
+    @property
+    def working(self) -> str:
+        """What sums are held in."""
+        return arithmetic(self.case, self.data).working
+
     @cached_property
     def magnitude(self) -> Reference:
         """S, the sums of magnitudes."""
@@ -69,24 +74,12 @@ class Sums:
         bias = self.data.bias
         return 0.0 if bias is None else np.abs(bias.astype(np.float64)).reshape(-1, *[1] * self.case.rank)
 
-    @property
-    def working(self) -> str:
-        """What sums are held in: float32 for the narrow types."""
-        return "float64" if self.case.dtype == "float64" else "float32"
-
     def summed(self, working: str, unit: float = 0.0) -> Reference:
-        """E = (2v + v²)·S + (1 + v)²·γ_m·S + m·tiny of factors rounded to v (0 where they need no rounding).
-
-        In float64 twice that, as the reference errs as much. An average is rounded twice more, where it is
-        corrected for another divisor; a maximum not at all. [Higham 3.1; Blanchard, Higham, Lopez, Mary and
-        Pranesh, Mixed Precision Block FMA, 2020, 3.2]
-        """
-        case = self.case
-        if case.op == "max_pool":
+        """E of sums held in ``working`` (``error``)."""
+        if self.case.op == "max_pool":
             return np.full_like(self.reference, TINY["float64"])
-        error = (2 * unit + unit**2) + (1 + unit) ** 2 * gamma(case.products + 2 * case.pool, UNIT[working])
-        bound = error * self.magnitude + case.products * TINY[working]
-        return bound * 2 if working == "float64" else bound
+        relative, absolute = error(self.case, working, unit)
+        return relative * self.magnitude + absolute
 
     def stored(self, error: Reference, kind: str) -> Reference:
         """An error E with the rounding to the type that the output is stored in: E + u·(|y| + E) + tiny.
@@ -103,17 +96,43 @@ class Sums:
         return error + unit * (magnitude + error) + tiny
 
 
-def direct(sums: Sums, precision: str = "") -> Reference:
-    """The bound of direct summation in any order, fused or not, in the case's dtype or a lower precision.
+def error(case: Case, working: str, unit: float = 0.0) -> tuple[float, float]:
+    """The factor of S, and the rest, in E = (2v + v²)·S + (1 + v)²·γ_m·S + m·tiny of factors rounded to v (0 for none).
+
+    In float64 twice that, as the reference errs as much. An average is rounded twice more, where it is
+    corrected for another divisor. [Higham 3.1; Blanchard, Higham, Lopez, Mary and Pranesh, Mixed Precision
+    Block FMA, 2020, 3.2]
+    """
+    relative = (2 * unit + unit**2) + (1 + unit) ** 2 * gamma(case.products + 2 * case.pool, UNIT[working])
+    twice = 2 if working == "float64" else 1
+    return twice * relative, twice * case.products * TINY[working]
+
+
+class Arithmetic(NamedTuple):
+    """What sums are held in, the unit that factors are rounded to before (0 for none), and what is stored."""
+
+    working: str
+    unit: float
+    kind: str
+
+
+def arithmetic(case: Case, data: Data, precision: str = "") -> Arithmetic:
+    """How a direct sum is computed in the case's dtype, or in a lower precision.
 
     Narrow types are summed in float32 and then stored; ``tf32`` rounds the factors alone; any other declared
     precision rounds the factors and what is stored.
     """
-    kind = sums.case.dtype
+    kind = case.dtype
     if precision and UNIT[precision] > UNIT[kind]:
-        error = sums.summed("float32", 0.0 if representable(sums.data, precision) else UNIT[precision])
-        return sums.stored(error, "float32" if precision == "tf32" else precision)
-    return sums.stored(sums.summed(sums.working), kind)
+        unit = 0.0 if representable(data, precision) else UNIT[precision]
+        return Arithmetic("float32", unit, "float32" if precision == "tf32" else precision)
+    return Arithmetic("float64" if kind == "float64" else "float32", 0.0, kind)
+
+
+def direct(sums: Sums, precision: str = "") -> Reference:
+    """The bound of direct summation in any order, fused or not."""
+    how = arithmetic(sums.case, sums.data, precision)
+    return sums.stored(sums.summed(how.working, how.unit), how.kind)
 
 
 def representable(data: Data, precision: str) -> bool:

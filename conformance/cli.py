@@ -456,6 +456,35 @@ def probe(case: str | None, runners: tuple[str, ...], paths: tuple[Path, ...], t
     return 0 if same else 1
 
 
+@commands.command()
+@click.argument("case")
+@click.argument("runner", metavar="RUNNER[/VARIANT]")
+@click.option("--cases", "paths", multiple=True, type=click.Path(path_type=Path), help="Where CASE is (packaged ones).")
+@click.option(
+    "--run", "folder", type=click.Path(path_type=Path), help="A run folder that has the job; it is not run again."
+)
+@click.option("--issue", is_flag=True, help="A bug report in Markdown, with the script in it.")
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True)
+def reproduce(
+    case: str, runner: str, paths: tuple[Path, ...], folder: Path | None, issue: bool, out: Path | None, timeout: float
+) -> int:
+    """Write one job as a Python file that needs numpy and the framework alone: both outputs, and the causes.
+
+    Without VARIANT the one that ends worst. The file's exit status is 1 where the outputs differ, else 0.
+    """
+    from conformance import files, pipeline, probing, reproduction
+
+    found = pipeline.reproduce(probing.by_identity(case, paths, {}), runner, folder, timeout)
+    text = reproduction.issue(found) if issue else reproduction.script(found)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        files.write_whole(out, text.encode())
+        click.echo(f"wrote {out}: {found.where}, {found.record['verdict']}", err=True)
+    return 0
+
+
 def _most(name: str, most: int, least: int = 1) -> Callable[[F], F]:
     return click.option(f"--{name}", type=click.IntRange(min=least), default=most, show_default=True, metavar="MOST")
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from conformance.domain.records import FAILURES, VERDICTS
-from conformance.journal import Record, Run, alike_words, words
+from conformance.journal import PEOPLES, Record, Run, alike_words, words
 
 KINDS = (
     "now wrong",
@@ -37,8 +37,8 @@ KINDS = (
 )
 WORSE = KINDS[:2]
 
-PEOPLE = ("title", "source", "note", "tags", "since", "where", "written")
-"""What a case's record says to people; ``written`` holds the numbers too, where a case has numbers of its own."""
+PEOPLE = (*PEOPLES, "tags", "since")
+"""What of a case's record decides nothing about an output."""
 
 Key = tuple[str, str, str]
 """Case, runner and variant."""
@@ -162,9 +162,7 @@ def moved(was: Ending, now: Ending) -> str:
 
 def differing(one: Record, other: Record) -> Iterator[str]:
     """The fields in which two records of a case say something else to a runner."""
-    own = {one["data"], other["data"]} - {"lattice", "normal"}
-    people = PEOPLE[:-1] if own else PEOPLE
-    yield from (name for name in {**one, **other} if name not in people and one.get(name) != other.get(name))
+    yield from (name for name in {**one, **other} if name not in PEOPLE and one.get(name) != other.get(name))
 
 
 def lacking(run: Run, job: Key) -> str:

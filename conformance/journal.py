@@ -425,3 +425,14 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise InputError(
             f"no journal there ({error.strerror}); allowed: a folder that 'conformance run' wrote", str(path)
         ) from error
+
+
+def results_of(run: Run, case: Case, runner: str) -> list[Record]:
+    """What a run says of a case in a runner; ``InputError`` where it says nothing, or of another case of that name."""
+    found = [result for result in run.results if (result["case"], result["runner"]) == (case.id, runner)]
+    if not found:
+        raise InputError(f"no result of {case.id} in {runner}; allowed: one of this run's", str(run.folder))
+    apart = differences(content(run.cases[case.id]), content(case_record(case)))
+    if apart:
+        raise InputError(f"{case.id}: {listed(apart)}; allowed: the case as it was run", str(run.folder))
+    return found

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from conformance import __version__, expectations, fixing, gate, journal, merge, packaged, resume
+from conformance import __version__, expectations, fixing, gate, journal, merge, packaged, reproduction, resume
 from conformance import accept as accepting
 from conformance import cases as case_files
 from conformance import plan as planning
@@ -39,6 +39,7 @@ from conformance.probing import describe as describe_probe
 from conformance.remedy import UNKNOWN, remedy
 from conformance.render import notebook, summary_json
 from conformance.render.digest import digest
+from conformance.reproduction import Reproduction
 from conformance.strict_yaml import shown_path
 
 
@@ -343,6 +344,22 @@ def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[
             smaller = read(others, selection, timeout)
             found = next((one for one in smaller if isinstance(one, Found) and one.problem), found)
         yield job, found
+
+
+def reproduce(case: Case, pattern: str, folder: Path | None, timeout: float = Limits.job) -> Reproduction:
+    """A job with its verdict, run here or found in a run folder; of several variants the one that ends worst."""
+    runner, jobs = planning.jobs_of(case, pattern)
+    if folder is None:
+        selection = planning.select_runners([pattern])
+        options = Options(timeout=timeout)
+        judged = attribute(judge(execute(jobs, selection, options)), jobs, selection, options, {})
+        records = [journal.result_record(item) for item in judged]
+        packages = selection.runners[runner.name].packages
+    else:
+        finished = journal.read(folder)
+        records = journal.results_of(finished, case, runner.name)
+        packages = finished.header["runners"][runner.name]["packages"]
+    return reproduction.worst(jobs, records, runner, packages)
 
 
 def read(jobs: Sequence[Job], selection: Selection, timeout: float) -> list[Found | Outcome]:

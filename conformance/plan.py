@@ -184,6 +184,23 @@ def spelled(case: Case, name: str, runner: Runner, variants: Iterable[str] | Non
     return found
 
 
+def jobs_of(case: Case, pattern: str) -> tuple[Runner, list[Job]]:
+    """A case in the variants of one runner, whether that is installed or not; ``InputError`` where there is none."""
+    named = load(pattern)
+    if len(named) > 1:
+        raise InputError(f"{pattern!r} names {len(named)} runners; allowed: one, as NAME[/VARIANT]")
+    ((_, variant, runner),) = named
+    variants = _matching(runner, variant)
+    if not variants:
+        raise InputError(f"unknown variant {variant!r} of runner {runner.name}; allowed: {', '.join(runner.variants)}")
+    jobs = spelled(case, runner.name, runner, variants)
+    if not jobs:
+        raise InputError(
+            f"{case.id} does not apply to {pattern}; try: conformance list --runner {pattern.partition('/')[0]}"
+        )
+    return runner, jobs
+
+
 def select_cases(cases: Sequence[Case], expression: str = "", tags: Sequence[str] = ()) -> list[Case]:
     """The cases whose identity an expression matches and that have one of the tags.
 

@@ -89,16 +89,16 @@ class Streams:
         self._kept: Dict[Tuple[str, int, int, str], Array] = {}
 
     def lattice(self, role: str, seed: int, shape: Sizes, limit: int, dtype: str) -> Array:
-        """What ``_lattice`` draws, of an element type."""
+        """What ``lattice`` draws, of an element type."""
         count = prod(shape)
         if count > self.LONGEST:
-            return _lattice(role, seed, shape, limit, dtype)
+            return lattice(role, seed, shape, limit, dtype)
         key = (role, seed, limit, dtype)
         stream = self._kept.get(key)
         if stream is None or len(stream) < count:
             if len(self._kept) >= self.KEPT:
                 self._kept.clear()
-            stream = self._kept[key] = _lattice(role, seed, (count,), limit, dtype)
+            stream = self._kept[key] = lattice(role, seed, (count,), limit, dtype)
             stream.flags.writeable = False
         return stream[:count].reshape(shape)
 
@@ -124,7 +124,7 @@ def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
         limits = lattice_limits(case.products, case.dtype)
         if limits is None:
             raise ValueError(f"{case.id}: {case.products} products are not exact in {case.dtype}")
-        draw, dtype = streams.lattice if streams else _lattice, held(case.dtype)
+        draw, dtype = streams.lattice if streams else lattice, held(case.dtype)
 
         def telling(role: str, shape: Sizes, hides: Callable[[Array], bool]) -> Array:
             for number in range(DRAWS):
@@ -140,14 +140,14 @@ def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
         )
     else:
         made = Data(
-            _normal("input", case.seed, case.input_shape),
-            _normal("weights", case.seed, case.weight_shape),
-            _normal("bias", case.seed, bias_shape) if bias_shape else None,
+            normal("input", case.seed, case.input_shape),
+            normal("weights", case.seed, case.weight_shape),
+            normal("bias", case.seed, bias_shape) if bias_shape else None,
         )
     return made.map(lambda part: rounded(part, case.dtype))
 
 
-def _hashes(stream: str, seed: int, count: int) -> NDArray[np.uint64]:
+def hashes(stream: str, seed: int, count: int) -> NDArray[np.uint64]:
     """``count`` hashes of 64 bits: SplitMix64 (Steele, Lea and Flood 2014) of a counter."""
     origin = ((crc32(stream.encode()) << 32) + seed) * 0xD1342543DE82EF95 % 2**64
     z = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(origin)
@@ -156,9 +156,9 @@ def _hashes(stream: str, seed: int, count: int) -> NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def _lattice(role: str, seed: int, shape: Sizes, limit: int, dtype: str) -> Array:
+def lattice(role: str, seed: int, shape: Sizes, limit: int, dtype: str) -> Array:
     """Integers of ``[-limit, limit]`` without zero; the first ones are the same for every shape."""
-    draws = (_hashes(role, seed, prod(shape)) >> np.uint64(33)).astype(np.int64) % (2 * limit) - limit
+    draws = (hashes(role, seed, prod(shape)) >> np.uint64(33)).astype(np.int64) % (2 * limit) - limit
     draws += draws >= 0
     return draws.astype(dtype).reshape(shape)
 
@@ -183,14 +183,20 @@ def _basis(case: Case, basis: Basis) -> Data:
 def _unweighted(case: Case) -> Array:
     """The input of a pool or a pad."""
     if case.data == "normal":
-        return _normal("input", case.seed, case.input_shape)
+        return normal("input", case.seed, case.input_shape)
     if case.op == "avg_pool":
         limit = min(LATTICE_LIMIT, case.average_limit)
-        return case.average_factor * _lattice("input", case.seed, case.input_shape, limit, "int64")
-    planes = _hashes("input", case.seed, prod(case.input_shape)).reshape(case.batch * case.channels, -1)
-    ranks = planes.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
+        return case.average_factor * lattice("input", case.seed, case.input_shape, limit, "int64")
     sign = 1 if case.op == "pad" and case.value < 0 else -1
-    return sign * (1 + ranks % INTEGERS[case.dtype]).reshape(case.input_shape)
+    return distinct(case.seed, case.input_shape, sign * INTEGERS[case.dtype])
+
+
+def distinct(seed: int, shape: Sizes, limit: int) -> Array:
+    """The integers from 1 to the size of each channel in some order, again from 1 above ``limit``; with its sign."""
+    planes = hashes("input", seed, prod(shape)).reshape(shape[0] * shape[1], -1)
+    ranks = planes.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
+    numbers: Array = (1 + ranks % abs(limit)).reshape(shape)
+    return numbers if limit > 0 else -numbers
 
 
 def _reads_the_same(weights: Array) -> bool:
@@ -207,9 +213,9 @@ def _all_alike(bias: Array) -> bool:
     return bool(bias.size > 1 and (bias == bias[0]).all())
 
 
-def _normal(role: str, seed: int, shape: Sizes) -> Array:
+def normal(role: str, seed: int, shape: Sizes) -> Array:
     """Sums of twelve 16-bit uniforms (Irwin-Hall): bell-shaped, and exact until the one division."""
-    hashes = _hashes(role, seed, 3 * prod(shape)).reshape(3, -1)
-    sums = sum(((hashes >> np.uint64(shift)) & np.uint64(0xFFFF)).sum(axis=0) for shift in (0, 16, 32, 48))
+    drawn = hashes(role, seed, 3 * prod(shape)).reshape(3, -1)
+    sums = sum(((drawn >> np.uint64(shift)) & np.uint64(0xFFFF)).sum(axis=0) for shift in (0, 16, 32, 48))
     values: Array = (sums.astype(np.float64) - 12 * 32767.5) / 65536.0
     return values.reshape(shape)

@@ -55,21 +55,13 @@ def detail(job: Job, header: Mapping[str, Any]) -> Record:
 
 
 def command(header: Mapping[str, Any], case: str, runner: str, variant: str) -> str:
-    """What runs one job again, for a shell."""
+    """What writes one job as a script, for a shell."""
     about = header.get("runners", {}).get(runner, {})
     python = f"@{about['interpreter']}" if about.get("interpreter") else ""
     paths = header.get("selection", {}).get("paths", [])
-    parts = [
-        "conformance",
-        "run",
-        *paths,
-        "--runner",
-        f"{about.get('spec', runner)}/{variant}{python}",
-        "-k",
-        case,
-        "--out",
-        "reports/again",
-    ]
+    where = [part for path in paths for part in ("--cases", path)]
+    job = f"{about.get('spec', runner)}/{variant}{python}"
+    parts = ["conformance", "reproduce", case, job, *where, "-o", "reproduce.py"]
     return printable(shlex.join(parts))
 
 

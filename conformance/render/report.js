@@ -243,7 +243,7 @@
       }
       const made = el("article", { id: `job=${name}`, tabindex: -1 },
         el("h2", {}, job.case.id), el("p", {}, ...about(job)), el("p", { class: "sentence" }, job.line), el("p", { class: "configuration" }, brief(job.case)),
-        el("h3", {}, "The case"), el("p", { class: "where" }, job.case.where), el("h3", {}, "Run it again"), el("pre", { tabindex: 0 }, job.column.command.replace("CASE", job.case.id)));
+        el("h3", {}, "The case"), el("p", { class: "where" }, job.case.where), el("h3", {}, "Reproduce it"), el("pre", { tabindex: 0 }, job.column.command.replace("CASE", job.case.id)));
       document.querySelector("main").append(made);
       return made;
     }

@@ -7,6 +7,7 @@ inherit from these classes: ``runners.load`` takes any class with those attribut
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isinf
@@ -87,6 +88,12 @@ class Runner:
         """The layer of a case as this variant writes it: ``N C spatial…`` in, ``N O spatial…`` out."""
         raise NotImplementedError
 
+    def program(self, case: Case, variant: str) -> str:
+        """What ``build`` does with the spelling, as a script: from the arrays ``x``, ``weights`` and ``bias`` (the last
+        two of a convolution alone), laid out as here, to the output ``y`` and the name of its element type, ``dtype``.
+        """
+        raise NotImplementedError
+
     def spell(self, case: Case, variant: str) -> Spelling:
         """How a variant writes a case; ``ValueError`` where it does not apply."""
         spelling = self.variants[variant](case)
@@ -104,6 +111,18 @@ class Runner:
 
     def enter(self, stage: str) -> None:
         """Tell the worker that ``build`` has come to another stage (``convert`` or ``load``)."""
+
+
+def last_word(runner: Runner, text: str, method: str) -> bool:
+    """Whether ``text`` writes out the ``method`` that runs: no class has changed the one without the other since."""
+    kinds = type(runner).__mro__
+    by, of = (next(kind for kind in kinds if name in vars(kind)) for name in (text, method))
+    return issubclass(by, of)
+
+
+def source(*functions: Any) -> str:
+    """The source text of functions and classes, for a program."""
+    return "\n\n".join(inspect.getsource(function) for function in functions)
 
 
 def call(function: str, *arguments: str, **options: Any) -> str:

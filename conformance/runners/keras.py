@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Optional, Tuple
+from typing import TYPE_CHECKING, Any, List, Optional, Tuple
 
 from conformance.domain.case import OPS, Case
 from conformance.domain.geometry import Axis, Pads, Sizes
@@ -19,6 +19,7 @@ from conformance.runners.contract import (
     padded_reach,
     same_by_habit,
     same_pool,
+    source,
 )
 from conformance.runners.tensorflow import (
     channels_first,
@@ -281,6 +282,42 @@ class Keras(Runner):
             return channels_first(y.numpy())
 
         return layer
+
+    def program(self, case: Case, variant: str) -> str:
+        """The same as a script."""
+        spelling = self.spell(case, variant)
+        used: List[Any] = [channels_last, channels_first]
+        if variant == "ops-pad":
+            lines = [
+                f"x = keras.ops.convert_to_tensor(channels_last(x), dtype={case.dtype!r})",
+                f"y = channels_first({spelling.code}.numpy())",
+            ]
+        else:
+            used += [filters_by_channel if separate(case) else filters_last] if case.weighted else []
+            lines = [f"model = {spelling.code}", 'layers = getattr(model, "layers", [model])']
+            lines += self.with_weights(case, spelling) if case.weighted else []
+            if spelling.converted:
+                signature = "[tf.TensorSpec((None, *model.input_shape[1:]))]"
+                lines += [
+                    f"layers = [tf.function(model, input_signature={signature})]",
+                    f"layers[0](tf.zeros({(case.batch, *spelling.converted, case.channels)}))  # traced at this size",
+                ]
+            lines += [
+                "y = channels_last(x)",
+                "for layer in layers:",
+                "    y = layer(y)",
+                "y = channels_first(y.numpy())",
+            ]
+        text = "\n".join([*lines, "dtype = y.dtype.name"])
+        return f"{self.preamble}\n\n\n{source(*used)}\n\n{text}\n"
+
+    def with_weights(self, case: Case, spelling: Spelling) -> List[str]:
+        """The lines of a script that give the layer its weights."""
+        which = f"layers[{0 if case.transposed else -1}]"
+        built = f"{which}.build({(case.batch, *[None] * case.rank, case.channels)})"
+        kernel = f"filters_by_channel(weights, {case.channels})" if separate(case) else "filters_last(weights)"
+        given = f"{which}.set_weights([{kernel}{', bias' * case.bias}])"
+        return [given] if spelling.converted else [built, given]
 
 
 class TfKeras(Keras):

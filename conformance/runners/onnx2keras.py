@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from types import CodeType, FunctionType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, Tuple
+from typing import TYPE_CHECKING, Any, Mapping, Tuple
 
 from conformance.domain.case import OPS
+from conformance.runners.contract import call, source
 from conformance.runners.keras import STRIDED_DILATION
 from conformance.runners.onnx_models import Converter
 from conformance.runners.tensorflow import channels_first, channels_last, pin_threads
@@ -64,6 +65,23 @@ class Onnx2Keras(Converter):
 
         return layer
 
+    def conversion(self, options: Mapping[str, Any]) -> str:
+        """The same as a script."""
+        last = bool(options.get("change_ordering"))
+        made = call("onnx2keras.onnx_to_keras", "model", '["x"]', "input_shapes=[sizes]", verbose=False, **options)
+        run = "channels_first(network([channels_last(x)]).numpy())" if last else "network([x]).numpy()"
+        used = f"\n\n{source(channels_last, channels_first)}" if last else ""
+        return f"""import onnx2keras{used}
+
+sizes = [size.dim_value or None for size in model.graph.input[0].type.tensor_type.shape.dim][1:]
+network = {made}
+
+
+def layer(x):
+    return {run}
+
+"""
+
 
 class _SameLayers:
     """``keras.layers`` as the patched converter sees it: padding layers dropped, convolutions made SAME."""
@@ -106,22 +124,33 @@ class Onnx2KerasSame(Onnx2Keras):
     def open(self) -> None:
         """Load onnx2keras and patch the layers it writes for ``Conv``, in this worker only."""
         super().open()
-        from onnx2keras import convolution_layers
-        from onnx2keras.layers import AVAILABLE_CONVERTERS
+        patch()
 
-        keras, released = convolution_layers.keras, AVAILABLE_CONVERTERS["Conv"]
-        patched = SimpleNamespace(layers=_SameLayers(keras.layers), backend=keras.backend)
+    def conversion(self, options: Mapping[str, Any]) -> str:
+        """The same as a script."""
+        imports = "from types import CodeType, FunctionType, SimpleNamespace\n\n\n"
+        patched = source(_SameLayers, _same, _said_otherwise, patch)
+        return f"{imports}{patched}\n\npatch()\n{super().conversion(options)}"
 
-        def convert_conv(node: Any, params: Any, layers: Any, functions: Any, node_name: str, keras_name: str) -> None:
-            # A 1-D convolution has no padding layer: it is SAME as released.
-            padded = layers[node.input[1]].ndim > 3 and any(params.get("pads", ()))
-            if padded:
-                convolution_layers.keras = patched
-            try:
-                released(node, params, layers, functions, node_name, keras_name)
-            finally:
-                convolution_layers.keras = keras
-            if padded and keras_name in functions:  # from which change_ordering writes the layer again
-                functions[keras_name] = _same(functions[keras_name])
 
-        AVAILABLE_CONVERTERS["Conv"] = convert_conv
+def patch() -> None:
+    """Write SAME where onnx2keras writes a padding layer and a valid convolution."""
+    from onnx2keras import convolution_layers
+    from onnx2keras.layers import AVAILABLE_CONVERTERS
+
+    keras, released = convolution_layers.keras, AVAILABLE_CONVERTERS["Conv"]
+    patched = SimpleNamespace(layers=_SameLayers(keras.layers), backend=keras.backend)
+
+    def convert_conv(node: Any, params: Any, layers: Any, functions: Any, node_name: str, keras_name: str) -> None:
+        # A 1-D convolution has no padding layer: it is SAME as released.
+        padded = layers[node.input[1]].ndim > 3 and any(params.get("pads", ()))
+        if padded:
+            convolution_layers.keras = patched
+        try:
+            released(node, params, layers, functions, node_name, keras_name)
+        finally:
+            convolution_layers.keras = keras
+        if padded and keras_name in functions:  # from which change_ordering writes the layer again
+            functions[keras_name] = _same(functions[keras_name])
+
+    AVAILABLE_CONVERTERS["Conv"] = convert_conv

@@ -13,12 +13,12 @@ import inspect
 from functools import cached_property
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Optional, Tuple
 from unittest import SkipTest
 
 from conformance import runners
 from conformance.domain.case import OPS
-from conformance.runners.contract import Refusal
+from conformance.runners.contract import Refusal, source
 from conformance.runners.onnx_models import Converter
 
 if TYPE_CHECKING:
@@ -65,6 +65,22 @@ class OnnxBackend(Converter):
             return self.prepared(model)
         except SkipTest as error:  # and BackendIsNotSupposedToImplementIt, which is one
             raise BackendRefusal(f"the backend refuses: {type(error).__name__}: {error}") from error
+
+    def conversion(self, options: Mapping[str, Any]) -> str:
+        """The same as a script."""
+        found = f"getattr(module, {self.attribute!r})" if self.attribute else "_backend(module)"
+        used = [BackendRefusal, _prepared, *([] if self.attribute else [_backend, _public_classes])]
+        return f"""import importlib
+import inspect
+
+DEVICE = {DEVICE!r}
+
+
+{source(*used)}
+
+module = importlib.import_module({self.module!r})
+layer = _prepared({found})(model)
+"""
 
 
 def _exists(name: str) -> bool:

@@ -6,8 +6,6 @@ A model holds one node written by a variant (``pads`` or ``auto_pad``), or what
 
 from __future__ import annotations
 
-import io
-import warnings
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
@@ -15,7 +13,18 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
 from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
 from conformance.domain.records import Spelling
-from conformance.runners.contract import Runner, Weights, Write, another_size, call, last_axis_first, number, rounds_up
+from conformance.runners.contract import (
+    Runner,
+    Weights,
+    Write,
+    another_size,
+    call,
+    last_axis_first,
+    last_word,
+    number,
+    rounds_up,
+    source,
+)
 
 if TYPE_CHECKING:
     from conformance.runners.contract import Array, Layer
@@ -256,7 +265,7 @@ class Converter(Runner):
         spelling = self.spell(case, variant)
         part = self.evaluate(spelling.code)
         if name.startswith("torch-export"):
-            model = export(self.namespace["torch"], part, case, weights, dynamo=name.endswith("dynamo"))
+            model = exported(part, case, weights, name.endswith("dynamo"))
         else:
             model = single_node(part, case, weights, dynamic=bool(spelling.converted))
         self.enter("convert")
@@ -267,30 +276,66 @@ class Converter(Runner):
             layer(np.zeros((case.batch, case.channels, *spelling.converted), case.dtype))
         return (lambda x: layer(x.astype(array_type(case.dtype)))) if case.dtype == "bfloat16" else layer
 
+    def program(self, case: Case, variant: str) -> str:
+        """The same as a script."""
+        name, options = self.combinations[variant]
+        spelling = self.spell(case, variant)
+        if name.startswith("torch-export"):
+            parts = [exporting("import torch\nfrom torch import nn", case, spelling, name.endswith("dynamo"))]
+        else:
+            weights = {"w": "weights", "b": "bias"}
+            given = [f'"{name}": {weights[name]}' for name in ("w", "b")[: case.weighted + case.bias]]
+            about = described(case, bool(spelling.converted))
+            made = call("assemble", "part", "{" + ", ".join(given) + "}", **about)
+            sources = ["", "", source(tensor), "", "", source(assemble), ""]
+            parts = [self.preamble, *sources, f"part = {spelling.code}", f"model = {made}"]
+        return "\n".join([*parts, self.running(case, spelling, options)])
+
+    def running(self, case: Case, spelling: Spelling, options: Mapping[str, Any]) -> str:
+        """The end of a program: the ``model`` converted and run."""
+        told = last_word(self, "conversion", "convert")
+        lines = ["", self.conversion(options) if told else Converter.conversion(self, options)]
+        if spelling.converted:
+            shape = (case.batch, case.channels, *spelling.converted)
+            lines.append(f"layer(np.zeros({shape}, {case.dtype!r}))  # first at another size")
+        if case.dtype == "bfloat16":
+            lines += ["import ml_dtypes  # onnx has brought it", "", "x = x.astype(ml_dtypes.bfloat16)"]
+        return "\n".join([*lines, "y = np.asarray(layer(x))", "dtype = y.dtype.name", ""])
+
+    def conversion(self, options: Mapping[str, Any]) -> str:
+        """What ``convert`` does, as a script: a ``layer`` on arrays from a ``model``; here by the class itself."""
+        kind = next(kind for kind in type(self).__mro__ if "convert" in vars(kind))
+        lines = [f"from {kind.__module__} import {kind.__qualname__}", "", f"converter = {kind.__qualname__}()"]
+        lines += ["converter.open()"] if hasattr(kind, "open") else []
+        return "\n".join([*lines, f"layer = {call('converter.convert', 'model', **options)}"])
+
+
+def exporting(imports: str, case: Case, spelling: Spelling, dynamo: bool) -> str:
+    """The lines of a script that make a ``model`` of a spelled module."""
+    parts = ["weights", *["bias"] * case.bias] if case.weighted else []
+    shape = (case.batch, case.channels, *(spelling.converted or case.input))
+    exported = call("export", "network", repr(shape), repr(case.dtype), *parts, **exported_as(spelling, dynamo))
+    return "\n".join([imports, "", "", source(export), "", f"network = {spelling.code}", f"model = {exported}"])
+
+
+def exported_as(spelling: Spelling, dynamo: bool) -> Dict[str, Any]:
+    """The options of ``export`` that are not its own."""
+    return {"dynamo": dynamo or None, "dynamic": bool(spelling.converted) or None}
+
 
 def single_node(part: Any, case: Case, weights: Weights, dynamic: bool = False) -> Any:
-    """An ONNX model of a node, or a list with tensors, its weights as initialisers, with static shapes or ``dynamic``.
+    """An ONNX model of a node, or a list with tensors, with the weights, and with static shapes or ``dynamic``."""
+    parts = {"w": weights.kernel if case.weighted else None, "b": weights.bias}
+    given = {name: array for name, array in parts.items() if array is not None}
+    return assemble(part, given, **described(case, dynamic))
+
+
+def described(case: Case, dynamic: bool) -> Dict[str, Any]:
+    """What ``assemble`` has to know of a case.
 
     Where specifications differ, ONNX's text and its shape inference do too, and no output size is stated.
     """
-    from onnx import NodeProto, helper
-
-    element = element_type(case.dtype)
-    parts = {"w": weights.kernel if case.weighted else None, "b": weights.bias}
-    initializers = [tensor(name, part, case.dtype) for name, part in parts.items() if part is not None]
-    given = part if isinstance(part, list) else [part]
-    nodes = [one for one in given if isinstance(one, NodeProto)]
-    initializers += [one for one in given if not isinstance(one, NodeProto)]
     sizes, outputs = ([f"{name}{axis}" for axis in range(case.rank)] for name in ("input", "output"))
-    x = (case.batch, case.channels, *(sizes if dynamic else case.input))
-    y = (case.batch, case.filters, *(outputs if dynamic or case.disputed else case.output(case.pads)))
-    graph = helper.make_graph(
-        nodes,
-        "case",
-        [helper.make_tensor_value_info("x", element, x)],
-        [helper.make_tensor_value_info("y", element, y)],
-        initializers,
-    )
     opset, ir_version = OPSET, IR_VERSION
     if case.op == "avg_pool" and max(case.dilation) > 1:
         opset = DILATED_AVERAGE
@@ -298,16 +343,50 @@ def single_node(part: Any, case: Case, weights: Weights, dynamic: bool = False) 
         opset = CIRCULAR_PAD
     if case.dtype == "bfloat16":
         opset, ir_version = BFLOAT16_OPSET
+    return {
+        "element": element_type(case.dtype),
+        "input_shape": (case.batch, case.channels, *(sizes if dynamic else case.input)),
+        "output_shape": (
+            *(case.batch, case.filters),
+            *(outputs if dynamic or case.disputed else case.output(case.pads)),
+        ),
+        "opset": opset,
+        "ir_version": ir_version,
+    }
+
+
+def assemble(
+    part: Any,
+    weights: Mapping[str, Array],
+    element: int,
+    input_shape: Any,
+    output_shape: Any,
+    opset: int,
+    ir_version: int,
+) -> Any:
+    """An ONNX model of a node, or of nodes and tensors, from ``x`` to ``y``; the weights are initialisers."""
+    from onnx import NodeProto, helper
+
+    given = part if isinstance(part, list) else [part]
+    initializers = [tensor(name, array, element) for name, array in weights.items()]
+    graph = helper.make_graph(
+        [one for one in given if isinstance(one, NodeProto)],
+        "case",
+        [helper.make_tensor_value_info("x", element, input_shape)],
+        [helper.make_tensor_value_info("y", element, output_shape)],
+        initializers + [one for one in given if not isinstance(one, NodeProto)],
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
 
 
-def tensor(name: str, array: Array, dtype: str) -> Any:
+def tensor(name: str, array: Array, element: int) -> Any:
     """An array as a tensor of an element type; by its bytes, as onnx takes no array of bfloat16 before 1.19."""
-    from onnx import helper
+    from onnx import TensorProto, helper
 
-    return helper.make_tensor(
-        name, element_type(dtype), array.shape, array.astype(array_type(dtype)).tobytes(), raw=True
-    )
+    kind: Any = None if element == TensorProto.BFLOAT16 else helper.tensor_dtype_to_np_dtype(element)
+    if kind is None:
+        from ml_dtypes import bfloat16 as kind
+    return helper.make_tensor(name, element, array.shape, array.astype(kind).tobytes(), raw=True)
 
 
 def array_type(dtype: str) -> Any:
@@ -330,28 +409,45 @@ def element_type(dtype: str) -> int:
     return int(TensorProto.DataType.Value(names.get(dtype, dtype.upper())))
 
 
-def export(torch: Any, network: Any, case: Case, weights: Weights, dynamo: bool, size: Sizes = ()) -> Any:
-    """The model that ``torch.onnx.export`` makes of a module with the case's weights; at another size a dynamic one."""
+def export(
+    network: Any,
+    shape: Sizes,
+    dtype: str,
+    *weights: Array,
+    opset: int = 17,
+    dynamo: bool = False,
+    dynamic: bool = False,
+) -> Any:
+    """The ONNX model that ``torch.onnx.export`` makes of a module with these weights, at one size or ``dynamic``."""
+    import io
+    import warnings
+
     import onnx
+    import torch
 
     layer = network[-1] if isinstance(network, torch.nn.Sequential) else network
-    kind = getattr(torch, case.dtype)
-    if case.weighted:
-        layer.weight = torch.nn.Parameter(torch.from_numpy(weights.kernel).to(kind))
-    if weights.bias is not None:
-        layer.bias = torch.nn.Parameter(torch.from_numpy(weights.bias).to(kind))
+    kind = getattr(torch, dtype)
+    for name, array in zip(("weight", "bias"), weights):
+        setattr(layer, name, torch.nn.Parameter(torch.from_numpy(array).to(kind)))
     network.eval()
-    x = torch.zeros((case.batch, case.channels, *(size or case.input)), dtype=getattr(torch, case.dtype))
-    names: Dict[str, Any] = {"input_names": ["x"], "output_names": ["y"]}
-    axes = range(2, 2 + case.rank) if size else ()
+    x = torch.zeros(shape, dtype=kind)
+    names = {"input_names": ["x"], "output_names": ["y"]}
+    axes = range(2, len(shape)) if dynamic else ()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporters announce their own deprecation, once a call
         if dynamo:
-            shapes = (dict.fromkeys(axes, torch.export.Dim.DYNAMIC),) if size else None
+            shapes = (dict.fromkeys(axes, torch.export.Dim.DYNAMIC),) if dynamic else None
             return torch.onnx.export(
                 network, (x,), dynamo=True, verbose=False, dynamic_shapes=shapes, **names
             ).model_proto
         file = io.BytesIO()
-        dynamic_axes = {"x": {axis: f"size{axis}" for axis in axes}} if size else None
-        torch.onnx.export(network, (x,), file, dynamo=False, opset_version=OPSET, dynamic_axes=dynamic_axes, **names)
+        dynamic_axes = {"x": {axis: f"size{axis}" for axis in axes}} if dynamic else None
+        torch.onnx.export(network, (x,), file, dynamo=False, opset_version=opset, dynamic_axes=dynamic_axes, **names)
     return onnx.load_from_string(file.getvalue())
+
+
+def exported(network: Any, case: Case, weights: Weights, dynamo: bool, converted: Sizes = ()) -> Any:
+    """The model that ``torch.onnx.export`` makes of a module with the case's weights; at another size a dynamic one."""
+    parts = [weights.kernel] * case.weighted + ([] if weights.bias is None else [weights.bias])
+    shape = (case.batch, case.channels, *(converted or case.input))
+    return export(network, shape, case.dtype, *parts, dynamo=dynamo, dynamic=bool(converted))

@@ -52,4 +52,4 @@ def complete(model: Any, case: Case, weights: Weights) -> None:
     model.graph.input.append(helper.make_tensor_value_info("x", element, case.input_shape))
     model.graph.output.append(helper.make_tensor_value_info("y", element, shape))
     parts = {"w": weights.kernel if case.weighted else None, "b": weights.bias}
-    model.graph.initializer.extend(tensor(name, part, case.dtype) for name, part in parts.items() if part is not None)
+    model.graph.initializer.extend(tensor(name, part, element) for name, part in parts.items() if part is not None)

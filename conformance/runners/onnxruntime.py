@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Tuple
+from typing import TYPE_CHECKING, Any, Mapping, Tuple
 
 from conformance.domain.case import OPS
 from conformance.runners.contract import Refusal
@@ -48,3 +48,15 @@ class OnnxRuntime(Converter):
             return session.run(None, {"x": x})[0]  # type: ignore[no-any-return]
 
         return layer
+
+    def conversion(self, options: Mapping[str, Any]) -> str:
+        """The same as a script."""
+        return """import onnxruntime
+
+session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def layer(x):
+    return session.run(None, {"x": x})[0]
+
+"""

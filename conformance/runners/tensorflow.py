@@ -21,6 +21,7 @@ from conformance.runners.contract import (
     padded_reach,
     same_by_habit,
     same_pool,
+    source,
     symmetric_by_habit,
 )
 
@@ -301,3 +302,26 @@ class TensorFlow(Runner):
             return channels_first(function(constant(channels_last(x)), filters, bias).numpy())
 
         return layer
+
+    def program(self, case: Case, variant: str) -> str:
+        """The same as a script."""
+        used: List[Any] = [channels_last, channels_first]
+        names, given = "x", ["channels_last(x)"]
+        if case.weighted:
+            kernel = f"filters_by_channel(weights, {case.channels})" if separate(case) else "filters_last(weights)"
+            used.append(filters_by_channel if separate(case) else filters_last)
+            names, given = "x, filters, bias", [*given, kernel, *["bias"] * case.bias]
+        tensors = [f"tf.constant({one}, {case.dtype!r})" for one in given]
+        if case.weighted and not case.bias:
+            tensors.append("None")
+        return f"""{self.preamble}
+
+{source(*used)}
+
+def layer({names}):
+    return {self.spell(case, variant).code}
+
+
+y = channels_first(layer({", ".join(tensors)}).numpy())
+dtype = y.dtype.name
+"""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Optional
 
 from conformance.domain.case import OPS, Case
 from conformance.domain.records import Spelling
-from conformance.runners.contract import Refusal, Runner, Weights, Write, call, padded_reach
+from conformance.runners.contract import Refusal, Runner, Weights, Write, call, padded_reach, source
 from conformance.runners.keras import STRIDED_DILATION, crops_of_valid, same_fits, same_pads, whole
 from conformance.runners.tensorflow import alone, channels_first, channels_last, filters_last, padded, pin_threads
 
@@ -166,3 +166,32 @@ class TensorFlow1(Runner):
             return result if first else channels_first(result)
 
         return layer
+
+    def program(self, case: Case, variant: str) -> str:
+        """The same as a script."""
+        first, code = variant.endswith("channels-first"), self.spell(case, variant).code
+        used = [*([] if first else [channels_last, channels_first]), *([filters_last] if case.weighted else [])]
+        names, given = "x", "inputs"
+        if case.weighted:
+            kernel, bias = (f"v1.constant_initializer({part})" for part in ("filters_last(weights)", "bias"))
+            names, given = "x, kernel, bias", f"inputs, {kernel}, {bias if case.bias else None}"
+        shape = (case.batch, case.channels, *case.input) if first else (case.batch, *case.input, case.channels)
+        return f"""{self.preamble if "conv2d_fixed_padding" in code else "import tensorflow as tf"}
+
+{source(*used)}
+
+def layer({names}):
+    return {code}
+
+
+v1 = tf.compat.v1
+with tf.Graph().as_default() as graph:
+    inputs = v1.placeholder({case.dtype!r}, {shape})
+    outputs = layer({given})
+    start = v1.global_variables_initializer()
+with v1.Session(graph=graph) as session:
+    session.run(start)
+    y = session.run(outputs, {{inputs: {"x" if first else "channels_last(x)"}}})
+{"" if first else "y = channels_first(y)"}
+dtype = y.dtype.name
+"""

@@ -202,6 +202,24 @@ class Torch(Runner):
 
         return layer
 
+    def program(self, case: Case, variant: str) -> str:
+        """The same as a script."""
+        narrow = case.dtype == "bfloat16"
+        names = ("x", "weights", "bias") if case.weighted else ("x",)
+        parts = ["None" if name == "bias" and not case.bias else f"torch.from_numpy({name})" for name in names]
+        given = ", ".join(part + ".bfloat16()" * (narrow and part != "None") for part in parts)
+        return f"""{self.preamble}
+
+
+def layer({", ".join(names).replace("weights", "weight")}):
+    return {self.spell(case, variant).code}
+
+
+y = layer({given})
+dtype = str(y.dtype).replace("torch.", "")
+y = y{".float()" * narrow}.numpy()
+"""
+
     def tensor(self, array: Array, case: Case) -> Any:
         """An array as a tensor of the case's dtype."""
         made = self.torch.from_numpy(array)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional
 from conformance.domain.case import Case
 from conformance.domain.records import Spelling
 from conformance.runners.contract import Weights, Write, another_size, call
-from conformance.runners.onnx_models import export, module
+from conformance.runners.onnx_models import exported, exporting, module
 from conformance.runners.onnxruntime import OnnxRuntime
 
 if TYPE_CHECKING:
@@ -98,4 +98,10 @@ class TorchOnnx(OnnxRuntime):
         network = self.evaluate(spelling.code)
         self.enter("convert")
         dynamo = variant.endswith("dynamo")
-        return self.convert(export(self.torch, network, case, weights, dynamo, spelling.converted))
+        return self.convert(exported(network, case, weights, dynamo, spelling.converted))
+
+    def program(self, case: Case, variant: str) -> str:
+        """The same as a script."""
+        spelling = self.spell(case, variant)
+        made = exporting(self.preamble, case, spelling, variant.endswith("dynamo"))
+        return f"{made}\n{self.running(case, replace(spelling, converted=()), {})}"

@@ -141,7 +141,7 @@ def test_a_cell_opens_its_job_under_a_permanent_link(open_report: Open, tmp_path
     assert others == ["pads-begin-only, which would differ on conv 3 · k 2 · s 2", "pad-amount + bias-dropped"]
     expect(job).to_contain_text("5 hypotheses tried; rejected: pads-ignored, kernel-flipped")
     expect(job).to_contain_text("cases/made.yaml:7:5")
-    expect(job).to_contain_text("conformance run --runner torch/explicit -k made/one --out reports/again")
+    expect(job).to_contain_text("conformance reproduce made/one torch/explicit -o reproduce.py")
     expect(job.locator(".where + pre")).to_have_text("- name: made\n  kernel: 3")
     assert job.locator(".numbers td.f").all_inner_texts() == ["4", "-7", "−11"]
     assert job.locator(".numbers td.d").all_inner_texts() == ["8", "−1"]
@@ -162,7 +162,7 @@ def test_a_cell_opens_its_job_under_a_permanent_link(open_report: Open, tmp_path
         ("made/two|torch|same", "never read expectations/torch.yaml:5:5 https://example.org/1"),
         ("made/one|torch|symmetric", "effective: pads 1 and 0"),
         ("made/one|torch|same", "equals the reference"),
-        ("made/one|torch|same", "conformance run --runner torch/same -k made/one --out reports/again"),
+        ("made/one|torch|same", "conformance reproduce made/one torch/same -o reproduce.py"),
         ("made/one|broken|pads", "No variant of this runner that was run gives the right answer."),
         ("made/one|torch|symmetric", "No variant of this runner that was run gives the right answer."),
     ],

@@ -119,27 +119,29 @@ def test_a_configuration_names_what_is_not_usual() -> None:
 def test_the_command_has_the_run_s_paths_and_the_runner_s_class() -> None:
     header = {"selection": {"paths": ["my cases"]}, "runners": {"mine": {"spec": "pack:Mine"}}}
     assert command(header, "made/a", "mine", "same") == (
-        "conformance run 'my cases' --runner pack:Mine/same -k made/a --out reports/again"
+        "conformance reproduce made/a pack:Mine/same --cases 'my cases' -o reproduce.py"
     )
-    assert command({}, "made/a", "torch", "same").startswith("conformance run --runner torch/same -k made/a ")
+    assert command({}, "made/a", "torch", "same") == "conformance reproduce made/a torch/same -o reproduce.py"
 
 
-def test_the_command_runs_that_very_job(tmp_path: Path) -> None:
-    """Pasted into a shell, with this Python's command."""
-    text = "schema: 1\ntitle: t\ndefaults: {op: conv, input: 6, kernel: 3, padding: same, stride: 2}\ncases:\n"
+def test_the_command_reproduces_that_very_job(tmp_path: Path) -> None:
+    """Pasted into a shell, with this Python's command; then what it wrote."""
+    text = "schema: 1\ntitle: t\ndefaults: {op: conv, input: 8, kernel: 1, padding: same, stride: 4}\ncases:\n"
     (tmp_path / "my cases").mkdir()
-    (tmp_path / "my cases" / "f.yaml").write_text(text + "  - name: a\n  - {name: other, dilation: 2}\n")
+    (tmp_path / "my cases" / "f.yaml").write_text(text + "  - name: a\n")
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    python = shlex.quote(sys.executable)
 
-    def ended(line: str) -> int:
-        program = f"{shlex.quote(sys.executable)} -m conformance"
-        return subprocess.run(
-            line.replace("conformance", program, 1), shell=True, cwd=tmp_path, env=environ, capture_output=True
-        ).returncode
+    def ended(line: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(line, shell=True, cwd=tmp_path, env=environ, capture_output=True, text=True)
 
-    assert ended("conformance run 'my cases' --runner tests.fakes:AlwaysWrong --out one") == 1
+    assert ended(f"{python} -m conformance run 'my cases' --runner onnxruntime/auto_pad --out one").returncode == 0
     first = journal.read(tmp_path / "one")
-    job = digest(first).worst[1]
-    assert ended(detail(job, first.header)["command"]) == 1
-    (again,) = journal.read(tmp_path / "reports" / "again").results
-    assert {**again, "seconds": 0} == {**job.result, "seconds": 0}
+    (job,) = digest(first).worst
+    assert job.verdict == "mismatch"
+    line = detail(job, first.header)["command"].replace("conformance", f"{python} -m conformance", 1)
+    assert ended(line).stderr == "wrote reproduce.py: onnxruntime/auto_pad, mismatch\n"
+    again = ended(f"{python} -I reproduce.py")
+    assert again.returncode == 1
+    assert "cause: pad-amount" in again.stdout
+    assert f"expected {job.result['difference']['expected']:g}, got" in again.stdout

@@ -57,7 +57,7 @@ def test_what_breaks_the_gate_is_annotated_the_most_important_first(tmp_path: Pa
         "made/one in torch/explicit: pads (1,0) where (0,1) is asked for; expected 4, got -7 at [0, 0, 1]; "
         "2 of 3 elements differ, by up to 11",
         "write instead: torch/same",
-        "conformance run --runner torch/explicit -k made/one --out reports/again",
+        "conformance reproduce made/one torch/explicit -o reproduce.py",
     ]
 
 

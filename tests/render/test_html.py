@@ -139,7 +139,7 @@ def test_the_data_holds_every_job_once(tmp_path: Path) -> None:
         "line": "pads (1,0) where (0,1) is asked for; expected 4, got -7 at [0, 0, 1]; "
         "2 of 3 elements differ, by up to 11",
     }
-    assert data["columns"][3][2:] == ["", "conformance run --runner keras/same -k CASE --out reports/again"]
+    assert data["columns"][3][2:] == ["", "conformance reproduce CASE keras/same -o reproduce.py"]
 
 
 def test_values_are_written_once() -> None:
@@ -225,7 +225,7 @@ def test_a_reader_without_a_script_sees_each_job(tmp_path: Path) -> None:
     assert "5 hypotheses tried; rejected: pads-ignored, kernel-flipped<" in written
     assert "5 hypotheses tried<" in written
     assert '<p class="where">cases/made.yaml:7:5</p>\n<pre tabindex="0">- name: made\n  kernel: 3</pre>' in written
-    assert "conformance run --runner torch/explicit -k made/one --out reports/again" in written
+    assert "conformance reproduce made/one torch/explicit -o reproduce.py" in written
 
 
 def test_the_map_of_hazards_is_there_without_a_script(tmp_path: Path) -> None:

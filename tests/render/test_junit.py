@@ -121,8 +121,7 @@ def test_every_reader_finds_what_it_reads_and_nothing_else(tmp_path: Path, made:
 def test_a_failure_says_how_to_run_it_again(tmp_path: Path) -> None:
     texts = [failure.text or "" for failure in parsed(varied(tmp_path)).iter("failure")]
     assert any(
-        text.endswith("reproduce: conformance run --runner torch/explicit -k made/one --out reports/again")
-        for text in texts
+        text.endswith("reproduce: conformance reproduce made/one torch/explicit -o reproduce.py") for text in texts
     )
     assert any("write instead (same, run and right): F.conv1d(F.pad(x, (0, 1)), weight)\n" in text for text in texts)
 

@@ -1,0 +1,69 @@
+"""The plain operators of scripts against the exact reference, over every packaged case that is small."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+import pytest
+
+from conformance import cases, oracle, reproduction
+from conformance.domain.case import OPS
+from conformance.domain.tensors import tensors
+from conformance.reproduction import operators
+from tests.verdicts import conv
+
+SMALL = [case for case in cases.load() if prod(case.input_shape) * prod(case.weight_shape[2:]) < 20_000]
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_what_a_script_expects_is_the_reference(op: str) -> None:
+    chosen = [case for case in SMALL if case.op == op]
+    assert len(chosen) > 50
+    for case in chosen:
+        data = tensors(case)
+        names = {**vars(operators), "x": data.input, "weights": data.weights, "bias": data.bias}
+        expected = eval(reproduction.expected(case), names)
+        reference = oracle.compute(case, data, oracle.reading(case, case.pads))
+        assert expected.shape == reference.shape, case.id
+        np.testing.assert_allclose(expected, reference, rtol=1e-12, atol=1e-12, err_msg=case.id)
+
+
+def test_the_data_of_a_script_is_the_case_s() -> None:
+    kinds = {(case.op, case.dtype, str(case.data), case.value < 0): case for case in SMALL}
+    large = [conv((40, 40), (3, 3), channels=6, filters=8, bias=True, seed=3)]
+    for case in [*kinds.values(), *large]:
+        data = tensors(case)
+        text = "\n".join(reproduction.arrays(case, data))
+        names: dict[str, object] = {"np": np}
+        from conformance.domain import tensors as generators
+
+        exec(text, {**vars(generators), **names}, names)
+        for name, array in (("x", data.input), ("weights", data.weights), ("bias", data.bias)):
+            if name in names:
+                assert np.array_equal(names[name], array), case.id  # type: ignore[arg-type]
+                assert names[name].dtype == array.dtype, case.id  # type: ignore[union-attr, attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("got", "dtype", "status", "words"),
+    [
+        ([[1.0, 2.0]], "float32", 0, "the same"),
+        ([[1.0, 2.4]], "float32", 0, "the same"),
+        ([[1.0, 2.5]], "float32", 1, "expected 2, got 2.5 at (0, 1); 1 of 2 elements differ"),
+        ([[float("nan"), 2.0]], "float32", 1, "expected 1, got nan at (0, 0); 1 of 2 elements differ"),
+        ([[1.0]], "float32", 1, "shape (1, 1) where (1, 2) is asked for"),
+        ([[1.0, 2.0]], "float64", 1, "float64 where float32 is asked for"),
+    ],
+)
+def test_outputs_are_compared(
+    got: list[list[float]], dtype: str, status: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert operators.compare(np.array([[1.0, 2.0]]), np.array(got), dtype, "float32", 0.5) == status
+    assert words in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_an_infinity_is_the_same_as_itself_alone() -> None:
+    low = np.array([-np.inf])
+    assert operators.compare(low, low, "float32", "float32", 0.5) == 0
+    assert operators.compare(low, np.array([-3e38]), "float32", "float32", 0.5) == 1
