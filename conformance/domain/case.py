@@ -166,8 +166,9 @@ class Case:
                 for whole, size in zip(full, self.output_shape)
             )
         pads = self.pads_by(self.padding) if isinstance(self.padding, str) else self.padding
-        more = self.output_padding or (0,) * self.rank
-        return tuple((begin, end - extra) for (begin, end), extra in zip(pads, more))
+        if not self.output_padding:
+            return pads
+        return tuple((begin, end - extra) for (begin, end), extra in zip(pads, self.output_padding))
 
     def pads_by(self, rule: str) -> Pads:
         """The pads that a rule of ``geometry.RULES`` gives for this case's sizes, the one asked for by its ``spec``."""

@@ -15,6 +15,7 @@ input, and so which element a place there stands for (``outside``).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 Sizes = Tuple[int, ...]
@@ -22,6 +23,9 @@ Sizes = Tuple[int, ...]
 
 Pads = Tuple[Tuple[int, int], ...]
 """``(begin, end)`` for each spatial axis."""
+
+KEPT = 2**14
+"""Geometries at hand: cases, and the variants of one, often share theirs."""
 
 SPECS = ("onnx", "pytorch", "tensorflow", "caffe")
 """Whose rule a configuration can be read by; ``crops_by_rule`` and ``rounding_by`` are all that differs."""
@@ -52,7 +56,7 @@ class Axis:
         """Elements from a window's first tap to its last, both counted."""
         return (self.kernel - 1) * self.dilation + 1
 
-    @property
+    @cached_property
     def output(self) -> int:
         """Number of windows; zero or less when the kernel does not fit the padded input."""
         span = self.size + self.begin + self.end - self.extent
@@ -233,6 +237,7 @@ RULES: Dict[str, Callable[[int, int, int, int], Tuple[int, int]]] = {
 """Rule name -> ``(size, kernel, stride, dilation) -> (begin, end)`` for one axis."""
 
 
+@lru_cache(maxsize=KEPT)
 def pads_by_rule(rule: str, size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Pads:
     """The pads of every axis under a rule of ``RULES``; ``KeyError`` for an unknown rule."""
     one = RULES[rule]
@@ -270,6 +275,7 @@ def rounding_by(spec: str, padding: Union[str, Sequence[Sequence[int]]], ceil_mo
     return "keep" if spec == "caffe" and (padding == "valid" or not any(map(any, padding))) else "ceil"
 
 
+@lru_cache(maxsize=KEPT)
 def axes(
     size: Sizes,
     kernel: Sizes,
@@ -280,7 +286,7 @@ def axes(
     counted: bool = False,
     mode: str = "constant",
 ) -> Tuple[Axis, ...]:
-    """One ``Axis`` for each spatial axis, from per-axis numbers."""
+    """One ``Axis`` for each spatial axis, from per-axis numbers; cases of one geometry share them."""
     return tuple(
         Axis(n, k, s, d, begin, end, rounding, counted, mode)
         for n, k, s, d, (begin, end) in zip(size, kernel, stride, dilation, pads)
