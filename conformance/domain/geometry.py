@@ -307,7 +307,8 @@ def pads_for(over: Sequence[AnyAxis], output: Sizes) -> Pads:
     return tuple((axis.begin, axis.end_for(count)) for axis, count in zip(over, output))
 
 
-def canonical(over: Sequence[AnyAxis]) -> Pads:
+@lru_cache(maxsize=KEPT)
+def canonical(over: Tuple[AnyAxis, ...]) -> Pads:
     """The canonical pads of every axis (see ``Axis.canonical``)."""
     return tuple(axis.canonical() for axis in over)
 
