@@ -1,7 +1,8 @@
-"""``python -m benchmarks [--quick]``: ratios, the report's budgets; exit status 1 over a goal.
+"""``python -m benchmarks [--quick] [NAME…]``: ratios and budgets; exit status 1 where a goal is missed.
 
-Beside it: ``python -m benchmarks.judging`` (milliseconds to judge and to attribute) and
-``python -m benchmarks.planted`` (wrong convolutions with a known fault, and how many are named).
+Beside it: ``python -m benchmarks.cold`` (where the time of a default run goes), ``python -m benchmarks.judging``
+(milliseconds to judge and to attribute) and ``python -m benchmarks.planted`` (wrong convolutions with a
+known fault, and how many are named).
 """
 
 from __future__ import annotations
@@ -9,29 +10,31 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import marginal, report, startup
+from benchmarks import core, growth, marginal, peers, startup
+
+MEASURED = {"startup": startup, "marginal": marginal, "peers": peers, "growth": growth, "core": core}
 
 
 def main() -> int:
+    names = [*MEASURED, "report"]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure side by side; print ratios.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(names)}")
     parser.add_argument("--quick", action="store_true", help="fewer jobs and repeats; noisier")
-    quick = parser.parse_args().quick
-    print(f"{'measured':<28} {'':>9}   {'against':<14} {'':>9}  {'ratio':>6} {'goal':>6}")
+    options = parser.parse_args()
+    chosen = options.names or names
+    if unknown := set(chosen) - set(names):
+        parser.error(f"{', '.join(sorted(unknown))}; allowed: {', '.join(names)}")
     held = True
-    for benchmark in (startup, marginal):
-        for ratio in benchmark.ratios(quick):
-            held &= ratio.holds
-            print(
-                f"{ratio.name:<28} {spell(ratio.seconds)}   {ratio.against:<14} {spell(ratio.floor)}"
-                f"  {ratio.value:5.2f}x {ratio.goal:5.2f}x  {ratio.mark}",
-                flush=True,
-            )
-    return max(report.main(quick), 0 if held else 1)
+    for name in chosen:
+        if name == "report":
+            from benchmarks import report  # needs a browser
 
-
-def spell(seconds: float) -> str:
-    """Seconds in milliseconds."""
-    return f"{seconds * 1000:6.3f} ms" if seconds < 0.01 else f"{seconds * 1000:6.0f} ms"
+            held &= not report.main(options.quick)
+            continue
+        for measured in MEASURED[name].ratios(options.quick):
+            held &= measured.holds
+            print(measured, flush=True)
+    return 0 if held else 1
 
 
 sys.exit(main())

@@ -116,6 +116,10 @@ class Axis:
         The end pad counts only as far as any window reads. The begin pad is always read by the
         first window, so it can shrink only where no tap at all meets the input.
         """
+        return self._canonical
+
+    @cached_property
+    def _canonical(self) -> Tuple[int, int]:
         if self.output <= 0:
             return self.begin, self.end
         axis = self
@@ -237,7 +241,6 @@ RULES: Dict[str, Callable[[int, int, int, int], Tuple[int, int]]] = {
 """Rule name -> ``(size, kernel, stride, dilation) -> (begin, end)`` for one axis."""
 
 
-@lru_cache(maxsize=KEPT)
 def pads_by_rule(rule: str, size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Pads:
     """The pads of every axis under a rule of ``RULES``; ``KeyError`` for an unknown rule."""
     one = RULES[rule]
@@ -307,8 +310,7 @@ def pads_for(over: Sequence[AnyAxis], output: Sizes) -> Pads:
     return tuple((axis.begin, axis.end_for(count)) for axis, count in zip(over, output))
 
 
-@lru_cache(maxsize=KEPT)
-def canonical(over: Tuple[AnyAxis, ...]) -> Pads:
+def canonical(over: Sequence[AnyAxis]) -> Pads:
     """The canonical pads of every axis (see ``Axis.canonical``)."""
     return tuple(axis.canonical() for axis in over)
 
