@@ -23,6 +23,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks import workload
 from benchmarks.measure import Budget
 from conformance import journal, render
+from conformance.domain.case import Entry
 from conformance.journal import Record
 
 VARIANTS = 12
@@ -65,7 +66,7 @@ def records(count: int) -> Iterator[Record]:
     for number, case in enumerate(islice(workload.cases((count // workload.PER_SEED + 1) * workload.PER_SEED), count)):
         name = f"bench/file-{number // 200}/i{case.input}-k{case.kernel}-{number}".replace(", ", "x")
         yield journal.case_record(
-            replace(case, id=name, title="A made-up case", where=f"bench.yaml:{number}:5", written=written)
+            replace(case, id=name, title="A made-up case", entry=Entry(f"bench.yaml:{number}:5", written))
         )
 
 

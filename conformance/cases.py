@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import packaged, schema, strict_yaml
-from conformance.domain.case import EXACT, OPS, OWN, Case, Expect, Written, by, spell_padding
+from conformance.domain.case import EXACT, OPS, OWN, Case, Entry, Expect, Written, by, spell_padding
 from conformance.domain.geometry import AnyAxis
 from conformance.errors import InputError
 from conformance.strict_yaml import Document, shown
@@ -164,8 +164,9 @@ class _Entry:
             "tags": tuple(fields.get("tags") or ()),
             "title": self.document.data["title"],
             "source": fields.get("source") or self.document.data.get("source") or "",
-            "where": self.document.place(self.path),
-            "written": text if len(text) <= WRITTEN_LIMIT else text[:WRITTEN_LIMIT] + "…",
+            "entry": Entry(
+                self.document.place(self.path), text if len(text) <= WRITTEN_LIMIT else text[:WRITTEN_LIMIT] + "…"
+            ),
             **{name: fields[name] for name in ("note", "since") if name in fields},
         }
 

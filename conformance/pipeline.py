@@ -74,6 +74,12 @@ class Finished:
 
 def run(options: Options) -> Finished:
     """Run the selected cases through the selected runners, and write the run folder."""
+    judging = work_through(options)  # what it planned is forgotten before the reports take their memory
+    return render(options.out, judging.stale())
+
+
+def work_through(options: Options) -> Gate:
+    """Run the selected cases through the selected runners, and write the journal; the gate that judged them."""
     cases = planning.select_cases(case_files.load(options.paths), options.expression, options.tags)
     case_files.check_values(cases)
     selection = planning.select_runners(options.runners, options.require)
@@ -89,7 +95,7 @@ def run(options: Options) -> Finished:
     explained = attribute(judged, jobs, selection, options)
     records = decide(explained, judging)
     record(records, header, judging, options.out)
-    return render(options.out, judging.stale())
+    return judging
 
 
 def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
