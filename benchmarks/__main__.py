@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--quick] [NAME…]``: ratios and budgets; exit status 1 where a goal is missed.
+"""``python -m benchmarks [--quick] [--out FILE] [NAME…]``: ratios and budgets; exit status 1 where a goal is missed.
 
 Beside it: ``python -m benchmarks.cold`` (where the time of a default run goes), ``python -m benchmarks.judging``
 (milliseconds to judge and to attribute) and ``python -m benchmarks.planted`` (wrong convolutions with a
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from benchmarks import core, growth, marginal, peers, startup
+from benchmarks.measure import put
 
 MEASURED = {"startup": startup, "marginal": marginal, "peers": peers, "growth": growth, "core": core}
 
@@ -19,12 +21,13 @@ def main() -> int:
     names = [*MEASURED, "report"]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure side by side; print ratios.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(names)}")
+    parser.add_argument("--out", type=Path, help="a page in which the ratios are put in their place")
     parser.add_argument("--quick", action="store_true", help="fewer jobs and repeats; noisier")
     options = parser.parse_args()
     chosen = options.names or names
     if unknown := set(chosen) - set(names):
         parser.error(f"{', '.join(sorted(unknown))}; allowed: {', '.join(names)}")
-    held = True
+    held, lines = True, []
     for name in chosen:
         if name == "report":
             from benchmarks import report  # needs a browser
@@ -33,7 +36,10 @@ def main() -> int:
             continue
         for measured in MEASURED[name].ratios(options.quick):
             held &= measured.holds
+            lines.append(str(measured))
             print(measured, flush=True)
+    if options.out:
+        put(options.out, "ratios", "\n".join(("```", *lines, "```")))
     return 0 if held else 1
 
 

@@ -115,3 +115,12 @@ def finished(
             text = printed.read().decode("utf-8", "replace")
             raise SystemExit(f"{' '.join(command)} exited with {process.returncode}\n{text}")
     return seconds, usage.ru_maxrss / 1024
+
+
+def put(page: Path, name: str, text: str) -> None:
+    """Put a text in its place in a page: between ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
+    before, begin, rest = page.read_text("utf-8").partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- /{name} -->")
+    if not end:
+        raise SystemExit(f"{page} has no place for {name}")
+    page.write_text(f"{before}{begin}{text}\n{end}{after}", "utf-8")

@@ -81,7 +81,9 @@ def test_depthwise_means_a_group_for_each_of_several_channels(channels: int, gro
 
 
 def test_cases_are_equal_when_they_run_alike_whatever_people_read_about_them() -> None:
-    told = conv(title="t", source="s", note="n", since="2.0", entry=Entry("f:1:1"), tags=("a",), expect=Expect(output=(3, 9)))
+    told = conv(
+        title="t", source="s", note="n", since="2.0", entry=Entry("f:1:1"), tags=("a",), expect=Expect(output=(3, 9))
+    )
     assert told == conv()
     assert hash(told) == hash(conv())
 
