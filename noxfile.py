@@ -1,5 +1,8 @@
 """The sessions: conformance · gate · tests · lint · types · wheel · bench · figures · models.
 
+By tag (``nox -t TAG``): ``ci`` is what has to be green, ``static`` the part of it that needs no framework,
+``conformance`` what runs the cases, ``measure`` what takes times and figures.
+
 Those that need every framework share one environment, ``.nox/frameworks``: installing it takes
 minutes and gigabytes.
 """
@@ -42,13 +45,13 @@ def in_frameworks(session: nox.Session, *command: str) -> None:
     session.run(str(python), "-m", *command, external=True)
 
 
-@nox.session(venv_backend="none")
+@nox.session(venv_backend="none", tags=["conformance"])
 def conformance(session: nox.Session) -> None:
     """Every case in every core runner → reports/latest/report.html; arguments after -- go to the command."""
     in_frameworks(session, "conformance", "run", *REQUIRED, *session.posargs)
 
 
-@nox.session(venv_backend="none")
+@nox.session(venv_backend="none", tags=["ci", "conformance"])
 def gate(session: nox.Session) -> None:
     """Exit 1 when anything differs from the expectations; a run folder after -- is judged as it is."""
     if session.posargs:
@@ -57,13 +60,13 @@ def gate(session: nox.Session) -> None:
         in_frameworks(session, "conformance", "run", *REQUIRED, "--out", "reports/gate")
 
 
-@nox.session(venv_backend="none")
+@nox.session(venv_backend="none", tags=["ci"])
 def tests(session: nox.Session) -> None:
     """The project's own tests."""
     in_frameworks(session, "pytest", *session.posargs)
 
 
-@nox.session
+@nox.session(tags=["ci", "static"])
 def lint(session: nox.Session) -> None:
     """Style."""
     session.install("ruff==0.17.5")
@@ -71,14 +74,14 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
 
 
-@nox.session
+@nox.session(tags=["ci", "static"])
 def types(session: nox.Session) -> None:
     """Types, strictly."""
     session.install("-e", ".", "--group", "types", *CONSTRAINTS)
     session.run("mypy")
 
 
-@nox.session(reuse_venv=False)
+@nox.session(reuse_venv=False, tags=["ci"])
 def wheel(session: nox.Session) -> None:
     """The wheel, built and installed elsewhere: cases and expectations travel in it."""
     session.install("build")
@@ -92,14 +95,14 @@ def wheel(session: nox.Session) -> None:
         session.log(f"{len(str(listed).splitlines())} cases travel in {built.name}")
 
 
-@nox.session(venv_backend="none")
+@nox.session(venv_backend="none", tags=["measure"])
 def bench(session: nox.Session) -> None:
     """Measure, side by side, and print ratios; the report's sizes and times against their budgets."""
     in_frameworks(session, "pip", "install", "-q", "polygraphy", *CONSTRAINTS)
     in_frameworks(session, "benchmarks", *session.posargs)
 
 
-@nox.session(venv_backend="none")
+@nox.session(venv_backend="none", tags=["measure"])
 def figures(session: nox.Session) -> None:
     """What the judging is worth: false alarms, faults missed, causes named, times, the control, blind cases, proofs."""
     for module in ("planted", "judging", "control", "alarms"):
@@ -110,7 +113,7 @@ def figures(session: nox.Session) -> None:
     in_frameworks(session, "conformance", "exhaust", "--runner", "onnxruntime/pads", *others)
 
 
-@nox.session(venv_backend="none")
+@nox.session(venv_backend="none", tags=["measure"])
 def models(session: nox.Session) -> None:
     """Real models checked, fixed and run before and after → docs/models.md; then the times of both commands."""
     in_frameworks(session, "pip", "install", "-q", "tf2onnx", *CONSTRAINTS)

@@ -25,8 +25,9 @@ MARKER = "case.schema.json"
 
 MATRIX_LIMIT = 100_000
 ARRAY_LIMIT = 2**30
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
+NAME = re.compile(r"[a-z0-9]([a-z0-9_-]|\.(?!\.))*\Z")
 NAME_LIMIT = 120
+NAMED = f"up to {NAME_LIMIT} of a-z, 0-9, '.', '_' and '-', starting with a letter or digit, without '..'"
 WRITTEN_LIMIT = 2000
 PER_AXIS = ("kernel", "stride", "dilation")
 TRANSPOSED = "valid, same, same_lower, an integer, or one [begin, end] for each axis"
@@ -108,8 +109,8 @@ def read_file(path: Path, root: Path) -> Iterator[Case]:
         raise document.error(f"{shown(document.data)} as a case file; allowed: a mapping with schema, title and cases")
     prefix = path.resolve().relative_to(root).with_suffix("").as_posix()
     for part in prefix.split("/"):
-        if not NAME.match(part):
-            raise document.error(f"{part!r} in the file's path; allowed: {NAME.pattern[:-2]}")
+        if not NAME.match(part) or len(part) > NAME_LIMIT:
+            raise document.error(f"{shown(part)} in the file's path; allowed: {NAMED}")
     schema.validate(document)
     names: dict[str, str] = {}
     for index in range(len(document.data["cases"])):
@@ -292,8 +293,7 @@ class _Entry:
                 raise self.error(f"{{{field}}} in a name; allowed: a field that the case has", "name")
         name = "".join(_in_name(part, fields[part]) if odd % 2 else part for odd, part in enumerate(parts))
         if not NAME.match(name) or len(name) > NAME_LIMIT:
-            allowed = f"up to {NAME_LIMIT} of a-z, 0-9, '.', '_' and '-', starting with a letter or digit"
-            raise self.error(f"name: {shown(name)}; allowed: {allowed}", "name")
+            raise self.error(f"name: {shown(name)}; allowed: {NAMED}", "name")
         return name
 
     def integers(self, value: Any, field: str) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ import click
 
 from conformance import __version__
 from conformance.errors import ConformanceError, InputError
+from conformance.render.formats import DOCUMENTS, FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,7 +54,8 @@ def _interrupt(*_: object) -> None:
 
 
 def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)
+    """One line, whatever a file's name or an exception has in it: no command for a terminal or a CI log."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -94,6 +96,27 @@ _expectations = click.option(
 _no_color = click.option("--no-color", is_flag=True, help="Plain text.")
 
 
+def _alone(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(value) > 1 and set(value) & set(DOCUMENTS):
+        raise click.BadParameter(
+            f"{', '.join(value)}; allowed: each of {', '.join(DOCUMENTS)} alone", context, parameter
+        )
+    return value
+
+
+_formats = click.option(
+    "--format",
+    "formats",
+    type=click.Choice(FORMATS),
+    multiple=True,
+    callback=_alone,
+    help="What to print (repeatable for logs; default: rich on a terminal, text elsewhere).",
+)
+_min_jobs = click.option(
+    "--min-jobs", type=click.IntRange(min=0), default=0, metavar="N", help="Exit with 5 where there are fewer jobs."
+)
+
+
 def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
     index, _, count = value.partition("/")
     if index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
@@ -121,39 +144,68 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.option(
     "--shuffle", type=int, default=None, metavar="SEED", help="Run in another order; the verdicts are the same."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="Where the workers run: on this machine, or on a Dask cluster.",
+)
+@click.option("--scheduler", default="", metavar="ADDRESS", help="The Dask scheduler (default: one on this machine).")
+@_min_jobs
+@click.option(
+    "--maxfail", type=click.IntRange(min=0), default=0, metavar="N", help="Stop after N results that break the gate."
+)
+@click.option("-x", "first", is_flag=True, help="The same as --maxfail 1.")
+@click.option(
+    "--lf", "last_failed", is_flag=True, help="Only jobs that broke the gate in the run that --out has; all if none."
+)
+@_formats
 @_no_color
 def run(
     paths: tuple[Path, ...],
     runners: tuple[str, ...],
     folders: tuple[Path, ...],
+    formats: tuple[str, ...],
     no_color: bool,
     jobs: int | None,
+    maxfail: int,
+    first: bool,
     **rest: Any,
 ) -> int:
     """Run cases (files or folders; by default the packaged ones) and write a run folder."""
     from conformance import pipeline, settings
-    from conformance.render import terminal
+    from conformance.render.formats import show
 
+    if rest["scheduler"] and rest["engine"] != "dask":
+        raise InputError(f"--scheduler {rest['scheduler']}; allowed: with --engine dask")
     options = pipeline.Options(
-        paths=paths, runners=runners, expectations=settings.expectations(folders), jobs=jobs or 0, **rest
+        paths=paths,
+        runners=runners,
+        expectations=settings.expectations(folders),
+        jobs=jobs or 0,
+        maxfail=maxfail or int(first),
+        **rest,
     )
     finished = pipeline.run(options)
-    terminal.show(finished.run, finished.report, no_color)
+    show(finished.run, finished.report, formats, no_color)
     return finished.status
 
 
 @commands.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @_expectations
+@_min_jobs
+@_formats
 @_no_color
-def gate(folder: Path, folders: tuple[Path, ...], no_color: bool) -> int:
+def gate(folder: Path, folders: tuple[Path, ...], min_jobs: int, formats: tuple[str, ...], no_color: bool) -> int:
     """Judge a finished run against expectations."""
     from conformance import gate as gating
     from conformance import pipeline, settings
-    from conformance.render import terminal
+    from conformance.render.formats import show
 
-    finished, stale = pipeline.judge_again(folder, settings.expectations(folders))
-    terminal.show(finished, None, no_color)
+    finished, stale = pipeline.judge_again(folder, settings.expectations(folders), min_jobs)
+    show(finished, None, formats, no_color)
     return gating.exit_status([result["gate"] for result in finished.results], stale, finished.complete)
 
 
@@ -440,21 +492,24 @@ def fix(model: Path, shapes: tuple[str, ...], external: bool, out: Path, target:
 def report(folder: Path, no_color: bool) -> int:
     """Render a run folder's reports again, from its journal."""
     from conformance import journal, render
-    from conformance.render import terminal
+    from conformance.render.formats import show
 
     finished = journal.read(folder)
-    terminal.show(finished, render.write(finished, finished.folder), no_color)
+    show(finished, render.write(finished, finished.folder), no_color=no_color)
     return 0
 
 
 @commands.command()
-def schema() -> int:
-    """Print the JSON Schema of case files."""
+@click.argument("what", type=click.Choice(["cases", "summary"]), default="cases")
+def schema(what: str) -> int:
+    """Print the JSON Schema of case files (cases, the default) or of what --format json prints (summary)."""
     import json
 
+    from conformance.render import assets
     from conformance.schema import json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    found = json_schema() if what == "cases" else json.loads(assets.asset("summary.schema.json"))
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     return 0
 
 

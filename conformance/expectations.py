@@ -15,7 +15,7 @@ from conformance.domain.causes import CAUSES
 from conformance.domain.facts import AXIS_FACTS, COUNTS, FACTS, spell_fact
 from conformance.domain.records import FAILURES
 from conformance.errors import InputError
-from conformance.strict_yaml import Document
+from conformance.strict_yaml import Document, shown
 
 CONTEXT = {
     "variant": "the variant",
@@ -79,14 +79,14 @@ def read_file(path: Path) -> Expectations:
     document = strict_yaml.read(path)
     data = _mapping(document, document.data, (), ("schema", "runner", "cases", "known"))
     if data.get("schema") != 1:
-        raise document.error(f"schema: {data.get('schema')!r}; allowed: 1", ("schema",))
+        raise document.error(f"schema: {shown(data.get('schema'))}; allowed: 1", ("schema",))
     runner = _text(document, data, (), "runner", required=True)
     cases = _text(document, data, (), "cases", required=True)
     if not re.match(r"\d+\.\d+\Z", cases):
-        raise document.error(f'cases: {cases!r}; allowed: a version of the case set in quotes, "1.0"', ("cases",))
+        raise document.error(f'cases: {shown(cases)}; allowed: a version of the case set in quotes, "1.0"', ("cases",))
     entries = data.get("known") or []
     if not isinstance(entries, list):
-        raise document.error(f"known: {entries!r}; allowed: a list of entries", ("known",))
+        raise document.error(f"known: {shown(entries)}; allowed: a list of entries", ("known",))
     known = tuple(_entry(document, runner, index, entry) for index, entry in enumerate(entries))
     return Expectations(runner, cases, known, str(path))
 
@@ -96,15 +96,17 @@ def _entry(document: Document, runner: str, index: int, raw: Any) -> Known:
     entry = _mapping(document, raw, path, KEYS)
     verdict = _text(document, entry, path, "verdict", required=True)
     if verdict not in FAILURES:
-        raise document.error(f"verdict: {verdict!r}; allowed: {', '.join(FAILURES)}", (*path, "verdict"))
+        raise document.error(f"verdict: {shown(verdict)}; allowed: {', '.join(FAILURES)}", (*path, "verdict"))
     causes = entry.get("causes") or []
     if not isinstance(causes, list) or not all(isinstance(cause, str) and cause in CAUSES for cause in causes):
-        raise document.error(f"causes: {causes!r}; allowed: a list of {', '.join(CAUSES)}", (*path, "causes"))
+        raise document.error(f"causes: {shown(causes)}; allowed: a list of {', '.join(CAUSES)}", (*path, "causes"))
     if bool(causes) != (verdict == "mismatch"):
-        raise document.error(f"causes: {causes!r} with {verdict}; allowed: some for mismatch, none for others", path)
+        raise document.error(
+            f"causes: {shown(causes)} with {verdict}; allowed: some for mismatch, none for others", path
+        )
     expires = _text(document, entry, path, "expires")
     if expires and not _is_date(expires):
-        raise document.error(f"expires: {expires!r}; allowed: a date, 2027-01-31", (*path, "expires"))
+        raise document.error(f"expires: {shown(expires)}; allowed: a date, 2027-01-31", (*path, "expires"))
     when = entry.get("when")
     when = _mapping(document, {} if when is None else when, (*path, "when"), (*FACTS, *CONTEXT))
     return Known(
@@ -124,10 +126,10 @@ def _entry(document: Document, runner: str, index: int, raw: Any) -> Known:
 def _mapping(document: Document, value: Any, path: tuple[Any, ...], allowed: Iterable[str]) -> dict[str, Any]:
     allowed = list(allowed)
     if not isinstance(value, dict):
-        raise document.error(f"{value!r}; allowed: a mapping with {', '.join(allowed)}", path)
+        raise document.error(f"{shown(value)}; allowed: a mapping with {', '.join(allowed)}", path)
     for key in value:
         if key not in allowed:
-            raise document.error(f"unknown key {key!r}; allowed: {', '.join(allowed)}", (*path, key), key=True)
+            raise document.error(f"unknown key {shown(key)}; allowed: {', '.join(allowed)}", (*path, key), key=True)
     return value
 
 
@@ -136,7 +138,7 @@ def _text(document: Document, data: Mapping[str, Any], path: tuple[Any, ...], na
     if value is None and not required:
         return ""
     if not isinstance(value, str) or not value.strip():
-        arrived = "is missing" if value is None else f"{value!r}"
+        arrived = "is missing" if value is None else f"{shown(value)}"
         raise document.error(f"{name}: {arrived}; allowed: text", (*path, name) if name in data else path)
     return value
 
@@ -150,12 +152,12 @@ def _predicate(document: Document, path: tuple[Any, ...], name: str, wanted: Any
     choices = wanted if isinstance(wanted, list) else [wanted]
     if not choices or any(isinstance(choice, (list, dict)) or choice is None for choice in choices):
         raise document.error(
-            f"{name}: {wanted!r}; allowed: a value, a comparison such as '>1', or a list of them", path
+            f"{name}: {shown(wanted)}; allowed: a value, a comparison such as '>1', or a list of them", path
         )
     if name == "versions":
         return _versions(document, path, choices)
     if name not in COUNTS and any(isinstance(choice, str) and _COMPARISON.match(choice) for choice in choices):
-        raise document.error(f"{name}: {wanted!r}; allowed: a comparison only of {', '.join(COUNTS)}", path)
+        raise document.error(f"{name}: {shown(wanted)}; allowed: a comparison only of {', '.join(COUNTS)}", path)
     tests = [predicate(name, choice) for choice in choices]
     return lambda facts: any(test(facts[name]) for test in tests)
 
@@ -204,7 +206,7 @@ def _versions(document: Document, path: tuple[Any, ...], choices: list[Any]) -> 
         requirements = [Requirement(str(choice)) for choice in choices]
     except InvalidRequirement as error:
         raise document.error(
-            f'versions: {choices!r}; allowed: packages with ranges, "onnx2keras<0.0.26"', path
+            f'versions: {shown(choices)}; allowed: packages with ranges, "onnx2keras<0.0.26"', path
         ) from error
     return lambda facts: all(
         requirement.name in facts["versions"]

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from conformance.domain.case import OWN, Case
-from conformance.domain.records import Judged
+from conformance.domain.records import HOLDING, Judged
 from conformance.errors import InputError
 
 SCHEMA = 1
@@ -130,6 +130,16 @@ class Writer:
         self.gates[result["gate"]] += 1
         if len(self._lines) >= FLUSH_EVERY:
             self.flush()
+
+    @property
+    def written(self) -> int:
+        """The results so far."""
+        return self.gates.total()
+
+    @property
+    def failing(self) -> int:
+        """Those of them that do not hold at the gate."""
+        return self.written - sum(self.gates[gate] for gate in HOLDING)
 
     def footer(self, **counts: Any) -> None:
         """Write the last line; without it the run counts as incomplete."""

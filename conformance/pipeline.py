@@ -12,9 +12,10 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,11 @@ from conformance import plan as planning
 from conformance import probe as probing
 from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
-from conformance.domain.records import Job, Judged, Outcome
+from conformance.domain.records import HOLDING, Job, Judged, Outcome
 from conformance.errors import NothingSelectedError
-from conformance.execute.local import Deadlines, LocalEngine
+from conformance.execute.local import Deadlines, LocalEngine, Standing
 from conformance.exhaust import Count, Counterexample, Scope, executions
-from conformance.expectations import Known
+from conformance.expectations import Expectations, Known
 from conformance.gate import Gate
 from conformance.journal import Record, Run
 from conformance.judge import Judge
@@ -56,6 +57,11 @@ class Options:
     shard: tuple[int, int] = (1, 1)
     timeout: float = Deadlines.job
     shuffle: int | None = None
+    min_jobs: int = 0
+    maxfail: int = 0
+    last_failed: bool = False
+    engine: str = "local"
+    scheduler: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,33 +86,52 @@ def run(options: Options) -> Finished:
 
 def work_through(options: Options) -> Gate:
     """Run the selected cases through the selected runners, and write the journal; the gate that judged them."""
-    cases = planning.select_cases(case_files.load(options.paths), options.expression, options.tags)
-    case_files.check_values(cases)
-    selection = planning.select_runners(options.runners, options.require)
-    known = expectations.load(options.expectations)
-    jobs = planning.shard(planning.plan(cases, selection, options.shuffle), *options.shard)
-    if not jobs:
-        raise NothingSelectedError(nothing_selected(cases, selection))
-    header = describe(options, selection, jobs)
-    judging = Gate(known, header, today())
+    jobs, selection, header, judging = prepare(options)
 
     outcomes = execute(jobs, selection, options)
     judged = judge(outcomes)
     explained = attribute(judged, jobs, selection, options)
     records = decide(explained, judging)
-    record(records, header, judging, options.out)
+    record(records, header, judging, options.out, options.maxfail)
+    outcomes.close()  # ends the workers of a run that was stopped
     return judging
 
 
-def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Iterator[tuple[Job, Outcome]]:
+def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
+    """What is to run, in what, and the gate that it has to pass; nothing has run when something in it is wrong."""
+    cases = planning.select_cases(case_files.load(options.paths), options.expression, options.tags)
+    case_files.check_values(cases)
+    selection = planning.select_runners(options.runners, options.require)
+    known = expectations.load(options.expectations)
+    jobs = planning.shard(planning.plan(cases, selection, options.shuffle), *options.shard)
+    if options.last_failed:
+        jobs = failed_last(jobs, options.out)
+    if not jobs:
+        raise NothingSelectedError(nothing_selected(cases, selection))
+    enough(len(jobs), options.min_jobs)
+    header = describe(options, selection, jobs)
+    header["expectations"] = files(known, header)
+    return jobs, selection, header, Gate(known, header, today())
+
+
+def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Generator[tuple[Job, Outcome], None, None]:
     """Every job's outcome, from workers that run side by side."""
-    runners = {name: (chosen.spec, chosen.runner) for name, chosen in selection.runners.items()}
-    return LocalEngine(runners, options.jobs, Deadlines(job=options.timeout)).run(jobs)
+    if options.engine == "local":
+        return engine(selection, options).run(jobs)
+    from conformance.execute.cluster import DaskEngine
+
+    deadlines = Deadlines(job=options.timeout)
+    return DaskEngine(selection.specs, options.scheduler, options.jobs, deadlines).run(jobs)
 
 
-def judge(outcomes: Iterable[tuple[Job, Outcome]]) -> Iterator[Judged]:
+def engine(selection: Selection, options: Options) -> LocalEngine:
+    """The engine of this machine."""
+    return LocalEngine(selection.specs, options.jobs, Deadlines(job=options.timeout))
+
+
+def judge(outcomes: Iterable[tuple[Job, Outcome]], judging: Judge | None = None) -> Iterator[Judged]:
     """Every outcome's verdict against the reference, with its causes."""
-    judging = Judge()
+    judging = judging or Judge()
     for job, outcome in outcomes:
         verdict = judging.judge(job, outcome)
         kept = outcome.output if UNKNOWN in verdict.causes else None
@@ -142,14 +167,22 @@ def decided(case: Record, result: Record, judging: Gate) -> Record:
     return result
 
 
-def record(records: Iterable[tuple[Record, Record]], header: Record, judging: Gate, out: Path) -> None:
-    """Write the journal as results come; an interrupt leaves it without its footer."""
+def record(
+    records: Iterable[tuple[Record, Record]], header: Record, judging: Gate, out: Path, maxfail: int = 0
+) -> None:
+    """Write the journal as results come.
+
+    An interrupt leaves it without its footer, and so do ``maxfail`` results that do not hold, where
+    more jobs are planned.
+    """
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with journal.Writer(out / journal.NAME, header) as writer:
         try:
             for case, result in records:
                 writer.result(case, result)
+                if 0 < maxfail <= writer.failing and writer.written < header["planned"]:
+                    return
         except KeyboardInterrupt:
             return
         writer.footer(stale=list(map(describe_entry, judging.stale())), seconds=round(time.monotonic() - started, 3))
@@ -163,10 +196,44 @@ def render(folder: Path, stale: Sequence[Known]) -> Finished:
     return Finished(finished, tuple(stale), rendering.write(finished, folder))
 
 
-def judge_again(folder: Path, folders: Sequence[Path]) -> tuple[Run, list[Known]]:
+class Attended:
+    """A run whose results are asked for one by one; its workers stay until it is closed.
+
+    For a test runner, which has an order, a selection and a report of its own.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.jobs, self._selection, self.header, self._gate = prepare(options)
+        self._come: dict[object, Outcome] = {}
+        self._judge = Judge()
+        self._engine = Standing(engine(self._selection, options))
+        self.expect, self.close = self._engine.expect, self._engine.close
+
+    def _execute(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+        self.expect(jobs)
+        return ((job, self._outcome(job)) for job in jobs)
+
+    def _outcome(self, job: Job) -> Outcome:
+        while job.key not in self._come:
+            other, outcome = self._engine.next()
+            self._come[other.key] = outcome
+        return self._come.pop(job.key)
+
+    def result(self, job: Job) -> tuple[Record, Record]:
+        """The records of a job that is expected, its case's and its own."""
+        judging = partial(judge, judging=self._judge)
+        judged = judging([(job, self._outcome(job))])
+        explained = remedy(judged, [job], self._selection.others, self._selection.like, self._execute, judging)
+        return next(decide(explained, self._gate))
+
+
+def judge_again(folder: Path, folders: Sequence[Path], min_jobs: int = 0) -> tuple[Run, list[Known]]:
     """A finished run against expectations as they are now; the journal stays as it is."""
     finished = journal.read(folder)
-    judging = Gate(expectations.load(folders), finished.header, today())
+    enough(finished.planned, min_jobs)
+    known = expectations.load(folders)
+    finished.header["expectations"] = files(known, finished.header)
+    judging = Gate(known, finished.header, today())
     for result in finished.results:
         result.pop("expectation", None)
         decided(finished.case_of(result), result, judging)
@@ -247,6 +314,24 @@ def fix(
     return planned, proofs
 
 
+def failed_last(jobs: list[Job], out: Path) -> list[Job]:
+    """The jobs that did not hold in the run that ``out`` has; all where none of these did, or no run is there."""
+    if not (out / journal.NAME).exists():
+        return jobs
+    failed = {
+        (result["case"], result["runner"], result["variant"])
+        for result in journal.read(out).results
+        if result["gate"] not in HOLDING
+    }
+    return [job for job in jobs if job.key in failed] or jobs
+
+
+def enough(jobs: int, wanted: int) -> None:
+    """Raise ``NothingSelectedError`` where a run has next to nothing to say."""
+    if jobs < wanted:
+        raise NothingSelectedError(f"{jobs:,} of at least {wanted:,} jobs (--min-jobs); try: conformance list")
+
+
 def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:
     """Why there is no job, and what to try."""
     if not cases:
@@ -258,7 +343,7 @@ def nothing_selected(cases: Sequence[Case], selection: Selection) -> str:
 
 def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Record:
     """The journal's header: what runs, in which versions, and what was left out."""
-    narrowed = bool(options.paths or options.expression or options.tags or options.shard != (1, 1))
+    asked = (options.paths, options.expression, options.tags, options.last_failed, options.shard != (1, 1))
     return {
         "planned": len(jobs),
         "version": __version__,
@@ -270,11 +355,12 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
             "expression": options.expression,
             "tags": list(options.tags),
             "shard": list(options.shard),
-            "narrowed": narrowed,
+            "narrowed": any(asked),
         },
         "runners": {
             name: {
                 "spec": chosen.spec,
+                "where": chosen.where,
                 "packages": {"python": platform.python_version(), **chosen.packages},
                 "control": chosen.runner.control,
                 "variants": list(chosen.variants),
@@ -284,6 +370,11 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
         },
         "missing": selection.missing,
     }
+
+
+def files(known: Mapping[str, Expectations], header: Record) -> dict[str, str]:
+    """Where the expectations of the run's runners are."""
+    return {name: shown_path(Path(known[name].where)) for name in header["runners"] if name in known}
 
 
 def describe_entry(entry: Known) -> dict[str, Any]:

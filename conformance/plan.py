@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from conformance import runners
 from conformance.domain.case import Case
@@ -14,6 +16,7 @@ from conformance.domain.records import Job
 from conformance.errors import InputError
 from conformance.runners.contract import Runner
 from conformance.selection import compile_expression
+from conformance.strict_yaml import shown_path
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,15 @@ class Selected:
     variants: tuple[str, ...]
     packages: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def where(self) -> str:
+        """The ``file:line:column`` of its author's class; empty where that has no source."""
+        own = next(kind for kind in type(self.runner).__mro__ if kind.__module__ != runners.__name__)
+        try:
+            return f"{shown_path(Path(inspect.getfile(own)))}:{inspect.getsourcelines(own)[1]}:1"
+        except (OSError, TypeError):
+            return ""
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -32,6 +44,11 @@ class Selection:
 
     runners: dict[str, Selected]
     missing: dict[str, str]
+
+    @property
+    def specs(self) -> dict[str, tuple[str, Runner]]:
+        """By name, where each runner's class is and what it says of itself: what an engine needs."""
+        return {name: (chosen.spec, chosen.runner) for name, chosen in self.runners.items()}
 
     def others(self, job: Job) -> list[Job]:
         """A job's case in every variant of its runner that applies, those that are not selected included."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for some reads every installed package
@@ -200,26 +201,24 @@ def validate(document: Document) -> None:
     try:
         CaseFile.model_validate(document.data)
     except ValidationError as error:
-        found = [_explain(document, part["loc"], part["type"]) for part in error.errors(include_url=False)]
+        parts = error.errors(include_url=False, include_context=False, include_input=False)
+        found = [_find(document, part["loc"], part["type"]) for part in parts]
         # Of a value that may be of several kinds, the error that goes deepest into it says the most.
-        deepest = [one for one in found if not any(_inside(other.path, one.path) for other in found)]
-        raise min(deepest, key=lambda one: one.position).error from None
+        outer = {one.path[:end] for one in found for end in range(len(one.path))}
+        first = min((one for one in found if one.path not in outer), key=lambda one: one.position)
+        raise first.explain() from None
 
 
 class _Found(NamedTuple):
-    """An error of the schema: its path, its position in the file, what to print."""
+    """An error of the schema: its path, its position in the file, and what makes the message."""
 
     path: tuple[Any, ...]
     position: tuple[int, int]
-    error: InputError
+    explain: Callable[[], InputError]
 
 
-def _inside(path: tuple[Any, ...], outer: tuple[Any, ...]) -> bool:
-    return len(path) > len(outer) and path[: len(outer)] == outer
-
-
-def _explain(document: Document, location: tuple[Any, ...], kind: str) -> _Found:
-    """One schema error in this project's words."""
+def _find(document: Document, location: tuple[Any, ...], kind: str) -> _Found:
+    """One schema error, in this project's words once it is asked for."""
     model: Any = CaseFile
     value, description = document.data, "a mapping"
     path: tuple[Any, ...] = ()
@@ -243,15 +242,24 @@ def _explain(document: Document, location: tuple[Any, ...], kind: str) -> _Found
         described, _ = _field(model, missing)
         message = f"{missing!r} is missing; allowed: {described}"
         # Told last: rather tell of the key that it was misspelt as.
-        return _Found((*path, missing), (sys.maxsize, 0), document.error(message, path))
+        return _Found((*path, missing), (sys.maxsize, 0), lambda: document.error(message, path))
     if kind == "extra_forbidden":
-        known = sorted(_names(parents[0]))
-        close = difflib.get_close_matches(str(path[-1]), known, 1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        message = f"unknown key {path[-1]!r}{hint}; allowed: {', '.join(known)}"
-        return _Found(path, document.keys.get(path, (1, 1)), document.error(message, path, key=True))
-    message = f"{name}: {shown(value)}; allowed: {description}" if name else f"{shown(value)}; allowed: {description}"
-    return _Found(path, document.places.get(path, (1, 1)), document.error(message, path))
+        return _Found(path, document.keys.get(path, (1, 1)), lambda: _unknown(document, path, parents[0]))
+    what = f"{name}: " if name else ""
+    return _Found(
+        path,
+        document.places.get(path, (1, 1)),
+        lambda: document.error(f"{what}{shown(value)}; allowed: {description}", path),
+    )
+
+
+def _unknown(document: Document, path: tuple[Any, ...], model: Any) -> InputError:
+    """A key that the model does not have."""
+    known = sorted(_names(model))
+    close = difflib.get_close_matches(str(path[-1]), known, 1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    message = f"unknown key {shown(path[-1])}{hint}; allowed: {', '.join(known)}"
+    return document.error(message, path, key=True)
 
 
 def _field(model: Any, name: str) -> tuple[str, Any]:

@@ -22,6 +22,7 @@ from conformance.errors import InputError
 Path_ = tuple[Any, ...]
 
 LARGEST_FILE = 4 * 2**20
+MOST_VALUES = 100_000
 DEEPEST = 16
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
@@ -177,6 +178,8 @@ class _Builder:
                 raise self.error("a collection as a key; allowed: text", place)
         path = self.attach(value)
         self.document.places[path] = place
+        if len(self.document.places) > MOST_VALUES:
+            raise self.error(f"more than {MOST_VALUES} values in one file; allowed: fewer (use matrix)", place)
         if isinstance(value, (list, dict)):
             if len(self.stack) >= DEEPEST:
                 raise self.error(f"nested deeper than {DEEPEST} levels", place)
@@ -185,12 +188,12 @@ class _Builder:
     def take_key(self, key: Any, place: tuple[int, int]) -> None:
         parent, path = self.stack[-1]
         if not isinstance(key, str):
-            raise self.error(f"{key!r} as a key; allowed: text", place)
+            raise self.error(f"{shown(key)} as a key; allowed: text", place)
         if key == "<<":
             raise self.error("merge key '<<'; allowed: values written out (use matrix or defaults)", place)
         if key in parent:
             first = self.document.keys[(*path, key)]
-            raise self.error(f"key {key!r} again; allowed: once (it is at line {first[0]})", place)
+            raise self.error(f"key {shown(key)} again; allowed: once (it is at line {first[0]})", place)
         self.document.keys[(*path, key)] = place
         self.key = key
 

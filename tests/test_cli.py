@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 
 from conformance import __version__, cases, journal, packaged, plan, runners
 from tests.fakes import ROOT
+from tests.render.test_sarif import LOG as SARIF
 from tests.small_runs import FAKES, case_file
 
 NAMES = ("good-0", "bad-run", "good-1")
@@ -79,7 +83,7 @@ def test_0_the_gate_holds(tmp_path: Path) -> None:
     assert str(tmp_path / "run" / "report.html") in ended.stdout.replace("\n", "")
     assert ended.stderr == ""
     written = {path.name for path in (tmp_path / "run").iterdir()}
-    assert written == {"results.jsonl", "report.html", "summary.json", "summary.md", "junit.xml"}
+    assert written == {"results.jsonl", "report.html", "summary.json", "summary.md", "junit.xml", "results.sarif"}
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert "match" in json.dumps(summary)
 
@@ -205,6 +209,13 @@ def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(t
     assert conformance("accept", tmp_path / "run", "--expectations", tmp_path / "known").returncode == 4
 
 
+def test_4_an_error_is_one_line_that_no_terminal_and_no_ci_log_takes_for_a_command() -> None:
+    ended = conformance("run", "a\n::error::b\x1b[31m\u202e.yaml")
+    assert ended.returncode == 4
+    assert len(ended.stderr.splitlines()) == 1
+    assert ended.stderr.startswith("error: a\\x0a::error::b\\x1b[31m\\x202e.yaml does not exist")
+
+
 def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
     ended = run(tmp_path, "BreaksInThePlan")
     assert ended.returncode == 3
@@ -234,6 +245,14 @@ def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
         (["run", "--jobs", "0"], "0 is not in the range"),
         (["run", "--timeout", "0"], "not in the range"),
         (["run", "--expectations", "nowhere"], "nowhere is no folder; allowed: a folder of expectation files"),
+        (
+            ["run", "--format", "pdf"],
+            "'pdf' is not one of 'rich', 'text', 'github', 'json', 'junit', 'sarif', 'markdown'",
+        ),
+        (["gate", "nowhere", "--format", "pdf"], "'pdf' is not one of 'rich', 'text'"),
+        (["run", "--format", "text", "--format", "json"], "text, json; allowed: each of json, junit, sarif, markdown"),
+        (["run", "--min-jobs", "-1"], "-1 is not in the range"),
+        (["run", "--maxfail", "some"], "'some' is not a valid integer range"),
         (["gate", "nowhere"], "nowhere: no journal there"),
         (["report", "nowhere"], "no journal there"),
         (["accept", "nowhere"], "no journal there"),
@@ -335,6 +354,121 @@ def test_5_where_no_case_applies_to_the_variants(tmp_path: Path) -> None:
     assert "try: conformance list" in ended.stderr
 
 
+def test_5_fewer_jobs_than_asked_for(tmp_path: Path) -> None:
+    ended = run(tmp_path, "HangsInOpen", "--min-jobs", "7")
+    assert ended.returncode == 5
+    assert ended.stderr == "error: 6 of at least 7 jobs (--min-jobs); try: conformance list\n"
+    assert not (tmp_path / "run").exists()
+    assert run(tmp_path, "Right", "--min-jobs", "6").returncode == 0
+    assert conformance("gate", tmp_path / "run", "--min-jobs", "6").returncode == 0
+    assert conformance("gate", tmp_path / "run", "--min-jobs", "7").returncode == 5
+
+
+@pytest.mark.parametrize(("option", "most"), [(["-x"], 1), (["--maxfail", "3"], 3)], ids=["x", "maxfail"])
+def test_2_a_run_stops_after_so_many_jobs_that_break_the_gate(tmp_path: Path, option: list[str], most: int) -> None:
+    ended = run(tmp_path, "AlwaysWrong", "--runner", FAKES + "Right", *option)
+    assert ended.returncode == 2
+    assert len([line for line in ended.stdout.splitlines() if line.startswith("regression ")]) == most
+    assert "The run is INCOMPLETE" in ended.stdout
+    found = journal.read(tmp_path / "run")
+    assert [result["gate"] for result in found.results].count("regression") == most
+    assert (found.planned, found.footer) == (12, None)
+
+
+def test_1_a_run_whose_last_job_breaks_the_gate_has_not_been_stopped(tmp_path: Path) -> None:
+    ended = run(tmp_path, "Wrong", "--maxfail", "2")  # what is not attributed comes last
+    assert ended.returncode == 1
+    assert journal.read(tmp_path / "run").complete
+
+
+def test_known_deviations_stop_no_run(tmp_path: Path) -> None:
+    known = expectation(tmp_path, "Wrong", '{case: "*/bad-*"}')
+    assert run(tmp_path, "Wrong", "-x", "--expectations", known).returncode == 0
+
+
+def test_lf_runs_what_broke_the_gate_last_and_all_where_nothing_did(tmp_path: Path) -> None:
+    def ran(fake: str, *options: str | Path) -> tuple[int, set[str]]:
+        ended = run(tmp_path, fake, "--lf", *options)
+        return ended.returncode, {result["case"] for result in journal.read(tmp_path / "run").results}
+
+    everything = {f"small/{name}" for name in NAMES}
+    assert ran("Wrong") == (1, everything), "there is no run before it"
+    assert ran("Wrong") == (1, {"small/bad-run"})
+    assert journal.read(tmp_path / "run").header["selection"]["narrowed"] is True
+    assert ran("Right") == (0, everything), "none of its jobs was run before"
+    known = expectation(tmp_path, "Wrong", '{case: "*/bad-*"}')
+    assert ran("Wrong", "--expectations", known) == (0, everything)
+    assert ran("Wrong", "--expectations", known) == (0, everything), "a known deviation has not failed"
+
+
+def test_a_log_has_lines_and_a_terminal_has_prose(tmp_path: Path) -> None:
+    lines = run(tmp_path, "Wrong").stdout.splitlines()
+    assert [line for line in lines if "small/" in line] == [
+        f"regression mismatch small/bad-run {FAKES}Wrong/{variant} unattributed" for variant in ("asked", "by-rule")
+    ]
+    assert lines[-2] == "gate: The gate does not hold: 2 regressions"
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, "gate", str(tmp_path / "run")]
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        ended = subprocess.run(command, cwd=ROOT, env=ENVIRON, stdout=theirs, stderr=subprocess.PIPE, timeout=60)
+        os.close(theirs)
+        shown = terminal.read(65536).decode()
+    assert ended.returncode == 1
+    assert "The worst jobs, which break the gate" in shown
+    rich = conformance("gate", tmp_path / "run", "--format", "rich").stdout
+    assert "The worst jobs, which break the gate" in rich
+
+
+def test_formats_of_a_real_run_are_what_their_readers_expect(tmp_path: Path) -> None:
+    """In a folder of the user's, which has the expectations and not the runner's class."""
+    expectation(tmp_path, "Wrong", "{case: small/good-0}")
+    options = ("--runner", FAKES + "Wrong", "--expectations", "known")
+    ended = conformance("run", case_file(tmp_path, NAMES), *options, "--out", "run", cwd=tmp_path)
+    assert ended.returncode == 1, ended.stderr
+
+    def printed(*names: str) -> str:
+        formats = [part for name in names for part in ("--format", name)]
+        ended = conformance("gate", "run", "--expectations", "known", *formats, cwd=tmp_path)
+        assert (ended.returncode, ended.stderr) == (1, "")
+        return ended.stdout
+
+    summary = json.loads(printed("json"))
+    jsonschema.validate(summary, json.loads(conformance("schema", "summary").stdout))
+    assert (summary["gates"]["regression"], summary["gates"]["fixed"]) == (2, 2)
+    log = json.loads(printed("sarif"))
+    jsonschema.validate(log, SARIF)
+    found = [
+        (result["ruleId"], where["artifactLocation"]["uri"], where["region"]["startLine"])
+        for result in log["runs"][0]["results"]
+        for where in [result["locations"][0]["physicalLocation"]]
+    ]
+    assert found == [("unattributed", "known/fake.yaml", 1), ("fixed", "known/fake.yaml", 5)]
+    assert log == json.loads((tmp_path / "run" / "results.sarif").read_text("utf-8"))
+    assert len(list(ElementTree.fromstring(printed("junit")).iter("testcase"))) == 6
+    assert printed("markdown").startswith("# Padding conformance\n")
+    both = printed("text", "github").splitlines()
+    assert both[0].startswith("regression mismatch small/bad-run")
+    assert [line.partition(",title")[0] for line in both[-2:]] == [
+        "::error file=known/fake.yaml,line=1",
+        "::error file=known/fake.yaml,line=5",
+    ]
+
+
+def test_github_is_asked_for_and_not_guessed(tmp_path: Path) -> None:
+    summary = tmp_path / "step.md"
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    file = case_file(tmp_path, NAMES)
+    options = ("--runner", FAKES + "Wrong", "--out", tmp_path / "run")
+    ended = conformance("run", file, *options, **environ)
+    assert ("::error" in ended.stdout, summary.exists()) == (False, False)
+    ended = conformance("gate", tmp_path / "run", "--format", "github", **environ)
+    assert (ended.returncode, summary.exists()) == (1, True)
+    source = Path(ROOT, "tests", "fakes.py").read_text("utf-8").splitlines()
+    line = source.index("class Wrong(Right):") + 1
+    assert ended.stdout.startswith(f"::error file=tests/fakes.py,line={line},title=regression%3A mismatch unattributed")
+    assert len(ended.stdout.splitlines()) == 1
+
+
 def test_shards_are_parts_of_the_run(tmp_path: Path) -> None:
     seen: list[Any] = []
     for index in (1, 2):
@@ -364,7 +498,7 @@ def test_reports_are_rendered_again_from_the_journal(tmp_path: Path) -> None:
 def test_no_color_means_plain_text(tmp_path: Path) -> None:
     ended = conformance(
         "run", case_file(tmp_path, NAMES), "--runner", FAKES + "Wrong", "--out", tmp_path / "run", "--no-color",
-        FORCE_COLOR="1", TERM="xterm-256color",
+        "--format", "rich", FORCE_COLOR="1", TERM="xterm-256color",
     )  # fmt: skip
     assert ended.returncode == 1
     assert "\x1b[3" not in ended.stdout

@@ -102,6 +102,10 @@ class _Kept:
     _asked: Tuple[AnyAxis, ...]
     _pads: Pads
 
+    def __getstate__(self) -> Dict[str, Any]:
+        """Its fields: a copy works the rest out again."""
+        return self.__dict__
+
 
 @dataclass(frozen=True)
 class Case(_Kept):

@@ -6,7 +6,7 @@ import os
 import selectors
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from itertools import groupby
 from math import inf
@@ -99,19 +99,22 @@ class LocalEngine:
         self._idle = 1.0
         self._source: Iterator[list[tuple[int, Job]]] | None = None
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
+    def run(self, jobs: Iterable[Job | None]) -> Generator[tuple[Job, Outcome], None, None]:
         """Every job with its outcome, in the order in which they end.
 
-        Jobs whose number is not known beforehand are taken as the workers come to them.
+        Jobs whose number is not known beforehand are taken as the workers come to them. None among them says
+        that there is no other for now: the workers stay, and whoever takes an outcome has asked for one.
         """
-        groups = groupby(enumerate(jobs), key=lambda job: (job[1].runner, job[1].case.id))
-        self._source = (list(group) for _, group in groups)
+        groups = groupby(enumerate(jobs), key=lambda item: (item[1].runner, item[1].case.id) if item[1] else item[0])
+        self._source = ([(number, job) for number, job in group if job] for _, group in groups)
         if isinstance(jobs, Sized):
             self._draw()
         try:
             while True:
                 if not any(lane.queue for lane in self.lanes.values()):
                     self._draw(1)
+                for worker in self._idle_workers():
+                    self._feed(worker, self._workers[worker])
                 self._start_workers()
                 if not self._workers:
                     return
@@ -135,17 +138,23 @@ class LocalEngine:
                 self._end(worker)
             self._selector.close()
 
-    def _draw(self, cases: float = inf) -> None:
-        """Queue the jobs of so many more cases, or of all."""
+    def _draw(self, cases: float = inf) -> bool:
+        """Queue the jobs of so many more cases, or of all; whether there may be more now."""
         while self._source and cases > 0:
             jobs = next(self._source, None)
             if jobs is None:
                 self._source = None
-                return
+            if not jobs:
+                return False
             lane = self.lanes[jobs[0][1].runner]
             lane.queue.append(jobs)
             lane.left += len(jobs)
             cases -= 1
+        return self._source is not None
+
+    def _idle_workers(self) -> list[WorkerProcess]:
+        """Those that are ready and have nothing to do, kept for jobs that are still to come."""
+        return [worker for worker in self._workers if worker.ready and not worker.waiting]
 
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What has come from the workers; keeps count of the time spent waiting for it."""
@@ -160,10 +169,15 @@ class LocalEngine:
 
     def _start_workers(self) -> None:
         """Give each free slot to the runner with the most work left for one more worker."""
-        while len(self._workers) < self.slots:
+        while True:
             lanes = [lane for lane in self.lanes.values() if lane.left and self._worth(lane)]
             if not lanes:
                 return
+            if len(self._workers) >= self.slots:
+                idle = self._idle_workers()
+                if not idle:
+                    return
+                self._end(idle[0])
             lane = max(lanes, key=lambda lane: lane.rest / (lane.workers + 1))
             worker = WorkerProcess(lane.spec, lane.runner.environ)
             lane.workers += 1
@@ -184,15 +198,15 @@ class LocalEngine:
     def _feed(self, worker: WorkerProcess, lane: Lane) -> None:
         """Keep a ready worker supplied; end it when there is nothing left for it."""
         while len(worker.waiting) < AHEAD:
-            while self._source and not lane.queue:
-                self._draw(1)
+            while not lane.queue and self._draw(1):
+                pass
             if not lane.queue:
                 break
             worker.ask(lane.take())
         worker.flush()
         if worker.unsent and worker.requests not in self._selector.get_map():
             self._selector.register(worker.requests, selectors.EVENT_WRITE, (worker, "requests"))
-        if not worker.waiting:
+        if not worker.waiting and self._source is None:
             self._end(worker)
 
     def _answers(self, worker: WorkerProcess) -> Iterator[tuple[Job, Outcome]]:
@@ -296,3 +310,33 @@ class LocalEngine:
             if descriptor in self._selector.get_map():
                 self._selector.unregister(descriptor)
         worker.kill()
+
+
+class Standing:
+    """An engine whose workers stay: jobs are asked for as they become known, until it is closed."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._asked: deque[Job] = deque()
+        self._outcomes = engine.run(self._wanted())
+
+    def _wanted(self) -> Iterator[Job | None]:
+        while True:
+            yield self._asked.popleft() if self._asked else None
+
+    def expect(self, jobs: Iterable[Job]) -> None:
+        """Say which jobs will be asked for, so that they run meanwhile."""
+        self._asked.extend(jobs)
+
+    def next(self) -> tuple[Job, Outcome]:
+        """The next job that ends, of those that are expected; there has to be one."""
+        return next(self._outcomes)
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+        """These jobs with their outcomes, in the order in which they end."""
+        self.expect(jobs)
+        for _ in jobs:
+            yield self.next()
+
+    def close(self) -> None:
+        """End the workers."""
+        self._outcomes.close()

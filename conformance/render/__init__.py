@@ -1,4 +1,4 @@
-"""Reports: html, json, markdown, junit and the terminal, each rendered from the journal; they decide nothing."""
+"""Reports for people, programs and CI systems, each rendered from the journal; they decide nothing."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def write(run: Run, folder: Path) -> Path:
-    """Write report.html with its pages, summary.json, summary.md and junit.xml into a folder; the report's path.
+    """Write a run folder's reports, all but the journal; the path of report.html.
 
     Everything is rendered before anything is written, and each file is moved into place as a whole:
     who reads one while it is replaced sees the old one or the new one. Raises ``OSError``.
     """
-    from conformance.render import html, junit, markdown, summary_json
+    from conformance.render import html, junit, markdown, sarif, summary_json
     from conformance.render.digest import digest
 
     found = digest(run)
@@ -26,6 +26,7 @@ def write(run: Run, folder: Path) -> Path:
         "summary.json": summary_json.render(run, found),
         "summary.md": markdown.render(run, found),
         "junit.xml": junit.render(run, found),
+        "results.sarif": sarif.render(run, found),
     }
     for name, text in files.items():
         write_whole(folder / name, text.encode("utf-8", errors="replace"))

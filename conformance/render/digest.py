@@ -325,7 +325,7 @@ def _refusals(jobs: Iterable[Job]) -> tuple[Cause, ...]:
     groups: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
         if job.result.get("failure"):
-            groups.setdefault((job.verdict, _alike(job)), []).append(job)
+            groups.setdefault((job.verdict, likeness(job)), []).append(job)
     found = (_cause(verdict, _words(alike[0], 140), alike) for (verdict, _), alike in groups.items())
     return tuple(sorted(found, key=_rank))
 
@@ -336,7 +336,7 @@ def _words(job: Job, limit: int) -> str:
     return one_line(": ".join(filter(None, (failure.get("exception"), failure.get("message")))), limit)
 
 
-def _alike(job: Job) -> str:
+def likeness(job: Job) -> str:
     """The beginning of a failure's words, the same whatever sizes it names."""
     return re.sub(r"\d+(, ?\d+)*", "#", _words(job, 500))[:100]
 
@@ -345,7 +345,7 @@ def _findings(worst: Iterable[Job]) -> Iterator[Finding]:
     """One job for each way of ending, in order of importance."""
     alike: dict[tuple[object, ...], list[Job]] = {}
     for job in worst:
-        alike.setdefault((job.gate, job.verdict, job.runner, job.causes, _alike(job)), []).append(job)
+        alike.setdefault((job.gate, job.verdict, job.runner, job.causes, likeness(job)), []).append(job)
     for jobs in alike.values():
         yield Finding(jobs[0], len(jobs))
 

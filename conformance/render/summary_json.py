@@ -1,4 +1,4 @@
-"""summary.json: the run's counts, causes and failing jobs, for programs."""
+"""summary.json: the run's counts, causes and failing jobs, for programs; summary.schema.json describes it."""
 
 from __future__ import annotations
 

@@ -10,8 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from conformance.journal import Run
-from conformance.render.digest import COMPUTED, Cause, Digest, Finding, digest
+from conformance.render.digest import COMPUTED, Cause, Digest, Finding
 from conformance.render.plain import counted, one_line, printable
 
 WORST = 10
@@ -35,9 +34,9 @@ STYLES = {
 }
 
 
-def show(run: Run, report: Path | None, no_color: bool = False) -> None:
+def show(found: Digest, report: Path | None, no_color: bool = False) -> None:
     """Print a run's summary to standard output; ``report`` is None where none was written."""
-    summarise(Console(no_color=no_color, highlight=False), digest(run), report)
+    summarise(Console(no_color=no_color, highlight=False), found, report)
 
 
 def summarise(console: Console, found: Digest, report: Path | None = None) -> None:

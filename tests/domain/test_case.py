@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 import tracemalloc
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +38,14 @@ def test_a_case_is_small_with_all_that_it_has_worked_out() -> None:
         assert tracemalloc.get_traced_memory()[0] < 900 * len(cases)
     finally:
         tracemalloc.stop()
+
+
+def test_a_copy_of_a_case_works_out_what_it_needs() -> None:
+    case = conv()
+    assert case.asked
+    for copied in (copy(case), deepcopy(case), pickle.loads(pickle.dumps(case))):
+        assert copied == case
+        assert copied.asked == case.asked
 
 
 def test_shapes_are_channels_first_and_weights_are_filters_by_channels_of_a_group() -> None:

@@ -8,7 +8,8 @@ import select
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from conformance import journal, pipeline
-from conformance.domain.records import OUTCOMES, Outcome
+from conformance.domain.records import OUTCOMES, Job, Outcome
 from conformance.execute import local
 from conformance.execute.local import STARTS, Deadlines
 from conformance.execute.process import PINNED, TAIL
@@ -298,7 +299,7 @@ def test_whoever_stops_listening_leaves_no_worker_behind(tmp_path: Path, fake: s
     ending = engine(fake).run(jobs(tmp_path, fake, names))
     next(ending)
     assert children() > processes
-    ending.close()  # type: ignore[attr-defined]
+    ending.close()
     assert children() == processes
     assert descriptors() == before
 
@@ -483,3 +484,18 @@ print(*sorted({"torch", "tensorflow", "keras", "tf_keras", "onnx", "onnxruntime"
     arguments = [sys.executable, "-c", code, str(path), str(tmp_path / "run")]
     ended = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (0, "\n"), ended.stderr
+
+
+def test_none_among_the_jobs_keeps_the_worker_for_those_that_are_still_to_come(tmp_path: Path) -> None:
+    wanted: deque[Job] = deque()
+    before = children()
+    ending = engine("Right").run(wanted.popleft() if wanted else None for _ in count())
+    workers = []
+    for job in jobs(tmp_path, "Right", ("good-0", "good-1", "good-2")):
+        wanted.append(job)
+        assert next(ending)[0] == job
+        workers.append(children() - before)
+    assert len(workers[0]) == 1
+    assert workers == workers[:1] * len(workers)
+    ending.close()
+    assert children() == before

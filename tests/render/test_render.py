@@ -10,7 +10,7 @@ from conformance import render
 from conformance.render import html, junit
 from tests.render.made_journals import hostile, varied
 
-FILES = ["junit.xml", "report.html", "results.jsonl", "summary.json", "summary.md"]
+FILES = ["junit.xml", "report.html", "results.jsonl", "results.sarif", "summary.json", "summary.md"]
 
 
 def test_a_run_folder_gets_its_reports(tmp_path: Path) -> None:
