@@ -4,9 +4,67 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # typing takes longer to load than all of this
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from typing import Any
+
     from conformance.explanation.explain import Explanation
+    from conformance.pipeline import Finished
+
+    Several = str | Path | Sequence[str | Path]
 
 __version__ = "0.1.0"
+
+
+def run(
+    *paths: str | Path,
+    runners: Several = (),
+    require: Several = (),
+    tags: Several = (),
+    expectations: Several = (),
+    out: str | Path = "reports/latest",
+    **options: Any,
+) -> Finished:
+    """Run cases (files or folders; by default the packaged ones), write a run folder and give the result.
+
+    The arguments are the options of ``conformance run``, each of the first ones a text or several;
+    ``options`` are the fields of ``pipeline.Options`` that are left: ``expression``, ``jobs``, ``shard``,
+    ``timeout`` and so on. Nothing is printed. Raises ``errors.InputError`` before anything has run,
+    ``errors.NothingSelectedError``, and on an interrupt ``KeyboardInterrupt`` with the run folder
+    written as far as the run came.
+    """
+    from pathlib import Path
+
+    from conformance import pipeline
+
+    finished = pipeline.run(
+        pipeline.Options(
+            paths=tuple(map(Path, paths)),
+            runners=tuple(map(str, _several(runners))),
+            require=tuple(map(str, _several(require))),
+            tags=tuple(map(str, _several(tags))),
+            expectations=_folders(expectations),
+            out=Path(out),
+            **options,
+        )
+    )
+    if finished.interrupted:
+        raise KeyboardInterrupt
+    return finished
+
+
+def read(folder: str | Path, expectations: Several = ()) -> Finished:
+    """The result of a finished run, as ``run`` gives it, judged against expectations as they are now.
+
+    Raises ``errors.InputError`` where there is no run.
+    """
+    from pathlib import Path
+
+    from conformance import pipeline
+    from conformance.render import html
+
+    found, stale = pipeline.judge_again(Path(folder), _folders(expectations))
+    return pipeline.Finished(found, tuple(stale), found.folder / html.NAME)
 
 
 def explain(
@@ -23,3 +81,16 @@ def explain(
     from conformance.explanation import explain
 
     return explain.explain(layer, input, kernel, channels)
+
+
+def _several(value: Several) -> Sequence[str | Path]:
+    return (value,) if isinstance(value, str) or hasattr(value, "__fspath__") else value  # type: ignore[return-value]
+
+
+def _folders(value: Several) -> tuple[Path, ...]:
+    """Those of the nearest ``pyproject.toml``, and these."""
+    from pathlib import Path
+
+    from conformance import settings
+
+    return settings.expectations(tuple(map(Path, _several(value))))

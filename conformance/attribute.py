@@ -19,7 +19,7 @@ from conformance import hypotheses
 from conformance.bounds import within
 from conformance.domain.geometry import Sizes, canonical
 from conformance.domain.records import Difference, Job, Spelling, Verdict
-from conformance.hypotheses import Hypothesis
+from conformance.hypotheses import AMOUNT, Hypothesis
 from conformance.oracle import Reading, Reference
 from conformance.truth import Truth
 
@@ -43,6 +43,8 @@ def attribute(truth: Truth, job: Job, output: Array, dtype: str, where: Differen
         return verdict(("non-finite",), f"{int(np.sum(strange))} of {output.size} are not finite")
     if extra and within(output, *truth.answer(truth.asked)):
         return verdict(())
+    if gone := dropped(truth, output):
+        return verdict(("last-window",), f"the only window dropped on axis {gone}")
     found: list[tuple[int, View, Hypothesis]] = []
     tried = 0
     for view in views(truth, job.spelling, output):
@@ -53,6 +55,7 @@ def attribute(truth: Truth, job: Job, output: Array, dtype: str, where: Differen
             for fit in fits
             if (fit.causes or view.causes or extra) and not set(view.causes) & set(fit.causes)
         ]
+    found += [(fit.cost, view, fit) for view, fit in divided(truth, output)]
     names = hypotheses.names(case, job.spelling)
     if not found:
         return verdict(("unattributed",), f"{tried} hypotheses rejected", tried=tried, rejected=tuple(names))
@@ -83,9 +86,11 @@ class View:
 
 
 def views(truth: Truth, spelling: Spelling, output: Array) -> Iterator[View]:
-    """The output as it is, and for every way in which its axes may have been mixed up."""
+    """The output as it is, for every way in which its axes may have been mixed up, and with what it left out."""
     yield View(truth, output)
     shape = truth.asked.output_shape(truth.case)
+    if output.shape == shape:
+        yield from left_out(truth, output)
     if output.ndim == len(shape):
         yield View(truth, np.moveaxis(output, -1, 1), ("layout",), "the channels come last")
         relaid = truth.relaid()
@@ -98,6 +103,43 @@ def views(truth: Truth, spelling: Spelling, output: Array) -> Iterator[View]:
             other = (*shape[:2], *size)
             if prod(other) == output.size and other != output.shape:
                 yield View(truth, output.reshape(other), ("output-shape",), evidence)
+
+
+def dropped(truth: Truth, output: Array) -> str:
+    """The axes along which an output without elements lacks the only window; none where more differs than that."""
+    shape = truth.asked.output_shape(truth.case)
+    pairs = list(zip(output.shape, shape, strict=False))
+    if output.ndim != len(shape) or any(got != size and (got, size) != (0, 1) for got, size in pairs):
+        return ""
+    return ", ".join(str(axis) for axis, (got, _) in enumerate(pairs[2:]) if not got)
+
+
+def left_out(truth: Truth, output: Array) -> Iterator[View]:
+    """An output of the right shape without the zeros where some window has no answer."""
+    axes = range(output.ndim)
+    planes = (output.any(axis=tuple(other for other in axes if other != axis)) for axis in axes[2:])
+    kept = (*output.shape[:2], *(int(np.flatnonzero(plane).max(initial=-1)) + 1 for plane in planes))
+    if 0 not in kept and kept != output.shape:
+        yield View(truth, output[tuple(map(slice, kept))], ("last-window",), "zeros for the last windows")
+    if truth.case.pool and truth.infinite:
+        right = truth.answer(truth.asked)[0]
+        alone = np.isinf(right) & (output == 0)
+        if alone.any():
+            filled = np.where(alone, right, output)
+            yield View(truth, filled, ("pad-value",), "zeros for windows in the padding alone")
+
+
+def divided(truth: Truth, output: Array) -> Iterator[tuple[View, Hypothesis]]:
+    """What the last window reads beyond the end pad, put half before the input and as much cut off its end."""
+    over = truth.case.asked
+    halves = tuple(max(axis.end_for(axis.output) - axis.end, 0) // 2 for axis in over)
+    if truth.case.pool and any(halves):
+        evidence = f"what lies beyond the end pad divided between both sides, and {hypotheses.spell(halves)} cut off"
+        view = View(truth.cut(halves), output, evidence=evidence)
+        pads = tuple((axis.begin + half, axis.end) for axis, half in zip(over, halves, strict=True))
+        how = replace(truth.asked, pads=pads)
+        if view.truth.reproduces(how, output):
+            yield view, Hypothesis((AMOUNT,), how)
 
 
 def explanations(

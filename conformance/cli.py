@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -24,6 +25,7 @@ INTERRUPTED = 2
 
 def main() -> NoReturn:
     """The ``conformance`` command; exits with 0 to 5 as the commands' help says."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
     signal.signal(signal.SIGTERM, _interrupt)
     gc.set_threshold(100_000, 50, 100)  # records hold no cycles: looking for some takes longer than reading them
     try:
@@ -84,7 +86,7 @@ _runners = click.option(
     "runners",
     multiple=True,
     metavar="NAME[/VARIANT]",
-    help="Only these (repeatable, globs, or module:Class).",
+    help="Only these (repeatable, globs, module:Class, or onnx-backend:module).",
 )
 _expectations = click.option(
     "--expectations",
@@ -92,6 +94,9 @@ _expectations = click.option(
     multiple=True,
     type=click.Path(path_type=Path),
     help="A folder of expectations (repeatable; a file replaces the packaged one of its runner).",
+)
+_strict_new = click.option(
+    "--strict-new", is_flag=True, help="Cases younger than the expectations fail as all others do."
 )
 _no_color = click.option("--no-color", is_flag=True, help="Plain text.")
 
@@ -144,6 +149,7 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.option(
     "--shuffle", type=int, default=None, metavar="SEED", help="Run in another order; the verdicts are the same."
 )
+@_strict_new
 @click.option(
     "--engine",
     type=click.Choice(["local", "dask"]),
@@ -195,16 +201,19 @@ def run(
 @commands.command()
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @_expectations
+@_strict_new
 @_min_jobs
 @_formats
 @_no_color
-def gate(folder: Path, folders: tuple[Path, ...], min_jobs: int, formats: tuple[str, ...], no_color: bool) -> int:
+def gate(
+    folder: Path, folders: tuple[Path, ...], strict_new: bool, min_jobs: int, formats: tuple[str, ...], no_color: bool
+) -> int:
     """Judge a finished run against expectations."""
     from conformance import gate as gating
     from conformance import pipeline, settings
     from conformance.render.formats import show
 
-    finished, stale = pipeline.judge_again(folder, settings.expectations(folders), min_jobs)
+    finished, stale = pipeline.judge_again(folder, settings.expectations(folders), min_jobs, strict_new)
     show(finished, None, formats, no_color)
     return gating.exit_status([result["gate"] for result in finished.results], stale, finished.complete)
 
@@ -219,29 +228,44 @@ def gate(folder: Path, folders: tuple[Path, ...], min_jobs: int, formats: tuple[
     help="The folder to write to.",
 )
 @click.option("--runner", "runners", multiple=True, metavar="NAME", help="Only these runners (repeatable, globs).")
-@click.option("--reason", default="", help="The reason of new entries; asked for where it is not given.")
-@click.option("--dry-run", is_flag=True, help="Show what would change.")
+@click.option("--reason", default="", help="The reason of new entries; on a terminal each asks for its own.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 def accept(folder: Path, target: Path | None, runners: tuple[str, ...], reason: str, dry_run: bool) -> int:
-    """Rewrite expectations so that they describe a finished run."""
-    from conformance import accept as accepting
-    from conformance import journal, packaged, settings
+    """Rewrite expectations so that they describe a finished run; what changes is shown first."""
+    from conformance import pipeline, settings
 
-    finished = journal.read(folder)
-    if not finished.complete:
-        raise InputError("the run is incomplete; allowed: a run that came to its end", str(folder))
-    where = target or next(iter(reversed(settings.expectations(()))), packaged.expectations())
-    changes = accepting.accept(finished, where, runners)
+    configured = settings.expectations(())
+    if not target and not configured:
+        raise InputError("no folder to write to; allowed: --expectations DIR, or expectations in [tool.conformance]")
+    changes = pipeline.accept(folder, target or configured[-1], runners, () if target else configured)
     for change in changes:
-        click.echo(change.diff)
+        click.echo(f"{change.diff}\n{change.summary}")
     if not changes:
         click.echo("the expectations describe this run already")
     elif not dry_run:
-        new = sum(change.new for change in changes)
-        given = reason or (click.prompt(f"Reason of {new} new entries") if new else "")
+        reasons = {change.path: _reasons(change.new, reason) for change in changes}
+        if _on_terminal() and not reason and not any(reasons.values()):
+            click.confirm("Write this?", abort=True)
         for change in changes:
-            change.write(given)
+            change.write(reasons[change.path])
             click.echo(f"wrote {change.path}")
     return 0
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _reasons(new: Sequence[str], reason: str) -> list[str]:
+    """A reason for each new entry: the one given, or what a person says."""
+    if reason or not new:
+        return [reason] * len(new)
+    if not _on_terminal():
+        raise InputError(f"{len(new)} new entries have no reason; allowed: --reason TEXT, or a terminal to ask on")
+    reasons: list[str] = []
+    for entry in new:
+        reasons.append(click.prompt(f"\n{entry}Reason", default=reasons[-1] if reasons else None))
+    return reasons
 
 
 @commands.command("list")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
@@ -22,6 +22,10 @@ CONTEXT = {
     "versions": 'packages, such as "onnx2keras<0.0.26"',
     "platform": "the platform, such as linux-x86_64",
 }
+RUN = frozenset(("versions", "platform"))
+EVERYTHING = frozenset((*FACTS, *CONTEXT))
+"""The facts that all jobs of a runner share, and all facts."""
+
 KEYS = ("when", "verdict", "causes", "message", "reason", "link", "expires")
 _COMPARISON = re.compile(r"(<=|>=|<|>)\s*(\d+)\Z")
 
@@ -41,11 +45,12 @@ class Known:
     link: str = ""
     expires: str = ""
     where: str = ""
-    tests: tuple[Callable[[Facts], bool], ...] = field(default=(), compare=False)
+    tests: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict, compare=False)
+    """What tells of each fact in ``when`` whether its value is as wanted."""
 
-    def reaches(self, facts: Facts) -> bool:
-        """Whether a job with these facts is meant."""
-        return all(test(facts) for test in self.tests)
+    def reaches(self, facts: Facts, names: Collection[str] = EVERYTHING) -> bool:
+        """Whether a job is meant, as far as the facts of these names tell."""
+        return not any(name in names and not test(facts[name]) for name, test in self.tests.items())
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,21 @@ def load(folders: Sequence[Path] = ()) -> dict[str, Expectations]:
     for folder in folders:
         if not folder.is_dir():
             raise InputError(f"{folder} is no folder; allowed: a folder of expectation files (<runner>.yaml)")
-    for folder in (packaged.expectations(), *folders):
-        for file in sorted(folder.glob("*.yaml")):
-            expectations = read_file(file)
-            found[expectations.runner] = expectations
+    for folder in dict.fromkeys((packaged.expectations(), *folders)):
+        found |= read_folder(folder)
+    return found
+
+
+def read_folder(folder: Path) -> dict[str, Expectations]:
+    """The expectations in one folder; two files about one runner are an error."""
+    found: dict[str, Expectations] = {}
+    for file in sorted(folder.glob("*.yaml")):
+        expected = read_file(file)
+        if expected.runner in found:
+            other = found[expected.runner].where
+            message = f"runner: {expected.runner!r} has a file already, {other}; allowed: one file a runner in a folder"
+            raise strict_yaml.read(file).error(message, ("runner",))
+        found[expected.runner] = expected
     return found
 
 
@@ -119,7 +135,7 @@ def _entry(document: Document, runner: str, index: int, raw: Any) -> Known:
         link=_text(document, entry, path, "link"),
         expires=expires,
         where=document.place(path),
-        tests=tuple(_predicate(document, (*path, "when", name), name, wanted) for name, wanted in when.items()),
+        tests={name: _predicate(document, (*path, "when", name), name, wanted) for name, wanted in when.items()},
     )
 
 
@@ -143,7 +159,7 @@ def _text(document: Document, data: Mapping[str, Any], path: tuple[Any, ...], na
     return value
 
 
-def _predicate(document: Document, path: tuple[Any, ...], name: str, wanted: Any) -> Callable[[Facts], bool]:
+def _predicate(document: Document, path: tuple[Any, ...], name: str, wanted: Any) -> Callable[[Any], bool]:
     """What tells whether a job's fact is as wanted.
 
     A list means any of its values. A number means every axis; a comparison looks at the largest
@@ -159,7 +175,15 @@ def _predicate(document: Document, path: tuple[Any, ...], name: str, wanted: Any
     if name not in COUNTS and any(isinstance(choice, str) and _COMPARISON.match(choice) for choice in choices):
         raise document.error(f"{name}: {shown(wanted)}; allowed: a comparison only of {', '.join(COUNTS)}", path)
     tests = [predicate(name, choice) for choice in choices]
-    return lambda facts: any(test(facts[name]) for test in tests)
+    answers: dict[Any, bool] = {}  # a fact has few values, and many jobs have each
+
+    def ask(value: Any) -> bool:
+        key = tuple(value) if isinstance(value, list) else value
+        if key not in answers:
+            answers[key] = any(test(value) for test in tests)
+        return answers[key]
+
+    return ask
 
 
 def _is_date(text: str) -> bool:
@@ -198,7 +222,7 @@ def _comparison(operator: str, bound: int) -> Callable[[Any], bool]:
     return compare
 
 
-def _versions(document: Document, path: tuple[Any, ...], choices: list[Any]) -> Callable[[Facts], bool]:
+def _versions(document: Document, path: tuple[Any, ...], choices: list[Any]) -> Callable[[Any], bool]:
     """All of the named packages have to be in the range given."""
     from packaging.requirements import InvalidRequirement, Requirement
 
@@ -208,8 +232,7 @@ def _versions(document: Document, path: tuple[Any, ...], choices: list[Any]) -> 
         raise document.error(
             f'versions: {shown(choices)}; allowed: packages with ranges, "onnx2keras<0.0.26"', path
         ) from error
-    return lambda facts: all(
-        requirement.name in facts["versions"]
-        and requirement.specifier.contains(facts["versions"][requirement.name], prereleases=True)
+    return lambda versions: all(
+        requirement.name in versions and requirement.specifier.contains(versions[requirement.name], prereleases=True)
         for requirement in requirements
     )

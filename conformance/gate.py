@@ -13,7 +13,8 @@ regression wrong, and no entry reaches it
 changed    an entry reaches it and it ends otherwise wrong
 fixed      an entry reaches it and it is right now
 expired    an entry reaches it whose date has passed
-new        wrong, no entry reaches it, and its case is younger than the expectations
+new        wrong, no entry reaches it, and its case is younger than the expectations;
+           a regression with ``--strict-new``
 stale      an entry that reaches no job of a run that left none of the runner's jobs out
 ========== =================================================================================
 """
@@ -25,18 +26,37 @@ from typing import Any
 
 from conformance.domain.facts import facts
 from conformance.domain.records import FAILURES, HOLDING
-from conformance.expectations import Expectations, Facts, Known
+from conformance.expectations import EVERYTHING, RUN, Expectations, Facts, Known
+
+JOB = frozenset(("variant",))
+CASE = EVERYTHING - RUN - JOB
+"""What a job has for itself, and what it has of its case."""
 
 
 class Gate:
-    """Judges verdicts one at a time, and at the end the entries that reached nothing."""
+    """Judges verdicts one at a time, and at the end the entries that reached nothing.
 
-    def __init__(self, expectations: Mapping[str, Expectations], header: Mapping[str, Any], today: str) -> None:
+    With ``strict_new`` a failure of a case younger than the expectations is a regression, as of any other.
+    """
+
+    def __init__(
+        self,
+        expectations: Mapping[str, Expectations],
+        header: Mapping[str, Any],
+        today: str,
+        strict_new: bool = False,
+    ) -> None:
         self.expectations = expectations
         self.header = header
         self.today = today
+        self.strict_new = strict_new
         self._reached: set[str] = set()
-        self._facts: tuple[str, Facts] = ("", {})
+        self._meant = {
+            name: [entry for entry in expected.known if is_about(entry, header)]
+            for name, expected in expectations.items()
+            if name in header["runners"]
+        }
+        self._cases: dict[str, Mapping[str, Sequence[Known]]] = {}
 
     def judge(self, case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, Sequence[Known]]:
         """The gate's result for one job, and the entries that it comes from."""
@@ -44,36 +64,38 @@ class Gate:
         failing = result["verdict"] in FAILURES
         if expected is None:
             return ("regression" if failing else "ok"), ()
-        about = job_facts(self._case_facts(case), result, self.header)
-        entries = [entry for entry in expected.known if entry.reaches(about)]
+        entries = [entry for entry in self._about(case, expected) if entry.reaches(result, JOB)]
         self._reached.update(entry.where for entry in entries)
         if not entries:
             if not failing:
                 return "ok", ()
-            return ("new" if version_key(case["since"]) > version_key(expected.cases) else "regression"), ()
-        overdue = [entry for entry in entries if entry.expires and entry.expires < self.today]
+            new = not self.strict_new and is_new(case["since"], expected.cases)
+            return ("new" if new else "regression"), ()
+        overdue = [entry for entry in entries if is_overdue(entry, self.today)]
         if overdue:
             return "expired", overdue
         if result["verdict"] == "match":
             return "fixed", entries
         return ("known" if holds(entries, result) else "changed"), deciding(entries)
 
-    def _case_facts(self, case: Mapping[str, Any]) -> Facts:
-        if self._facts[0] != case["id"]:
-            self._facts = (case["id"], facts(case))
-        return self._facts[1]
+    def _about(self, case: Mapping[str, Any], expected: Expectations) -> Sequence[Known]:
+        """The entries that reach some variant's job of a case; its facts are worked out for all runners at once."""
+        if case["id"] not in self._cases:
+            about = facts(case)
+            self._cases[case["id"]] = {
+                name: [entry for entry in entries if entry.reaches(about, CASE)]
+                for name, entries in self._meant.items()
+            }
+        return self._cases[case["id"]][expected.runner]
 
     def stale(self) -> list[Known]:
         """The entries that reached nothing, of runners of which the run left nothing out."""
-        if self.header["selection"].get("narrowed"):
-            return []
-        whole = {name for name, runner in self.header["runners"].items() if not runner.get("narrowed")}
         return [
             entry
-            for name, expected in self.expectations.items()
-            if name in whole
-            for entry in expected.known
-            if entry.where not in self._reached and _meant(entry, self.header, name)
+            for name, entries in self._meant.items()
+            if not left_out(self.header, name)
+            for entry in entries
+            if entry.where not in self._reached
         ]
 
 
@@ -118,12 +140,25 @@ def holds(entries: Sequence[Known], result: Mapping[str, Any]) -> bool:
     return all(entry.message in message for entry in last)
 
 
-def _meant(entry: Known, header: Mapping[str, Any], runner: str) -> bool:
-    """Whether an entry is about these versions and this platform at all."""
-    about = {"versions": header["runners"][runner]["packages"], "platform": header["platform"]}
-    return all(
-        test(about) for name, test in zip(entry.when, entry.tests, strict=True) if name in ("versions", "platform")
-    )
+def left_out(header: Mapping[str, Any], runner: str) -> bool:
+    """Whether a run left cases, or variants of a runner, out: by a path, ``-k``, a tag, a shard or ``--runner``."""
+    return bool(header["selection"].get("narrowed") or header["runners"][runner].get("narrowed"))
+
+
+def is_about(entry: Known, header: Mapping[str, Any]) -> bool:
+    """Whether an entry is about a run's versions and platform at all."""
+    about = {"versions": header["runners"][entry.runner]["packages"], "platform": header["platform"]}
+    return entry.reaches(about, RUN)
+
+
+def is_overdue(entry: Known, today: str) -> bool:
+    """Whether an entry's date has passed."""
+    return bool(entry.expires) and entry.expires < today
+
+
+def is_new(since: str, cases: str) -> bool:
+    """Whether a case is younger than expectations that were accepted against a version of the case set."""
+    return version_key(since) > version_key(cases)
 
 
 def version_key(version: str) -> tuple[int, ...]:

@@ -9,7 +9,6 @@ it needs them: probes, and the variants that may be a fix.
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -19,9 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
-
 from conformance import __version__, expectations, fixing, gate, journal, packaged
+from conformance import accept as accepting
 from conformance import cases as case_files
 from conformance import plan as planning
 from conformance import probe as probing
@@ -39,6 +37,8 @@ from conformance.plan import Selection
 from conformance.probe import Found
 from conformance.probing import describe as describe_probe
 from conformance.remedy import UNKNOWN, remedy
+from conformance.render import notebook, summary_json
+from conformance.render.digest import digest
 from conformance.strict_yaml import shown_path
 
 
@@ -57,6 +57,7 @@ class Options:
     shard: tuple[int, int] = (1, 1)
     timeout: float = Deadlines.job
     shuffle: int | None = None
+    strict_new: bool = False
     min_jobs: int = 0
     maxfail: int = 0
     last_failed: bool = False
@@ -66,35 +67,59 @@ class Options:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that has come to its end, with what the gate says of it."""
+    """A run that has come to its end, with what the gate says of it; shows itself, in a notebook as HTML.
+
+    ``run`` has the journal's records: ``results``, one a job, ``cases`` by identity, ``header`` and ``footer``.
+    """
 
     run: Run
     stale: tuple[Known, ...]
     report: Path
+    interrupted: bool = False
 
     @property
     def status(self) -> int:
         """The exit status."""
         return gate.exit_status([result["gate"] for result in self.run.results], self.stale, self.run.complete)
 
+    @property
+    def holds(self) -> bool:
+        """Whether the gate holds."""
+        return self.status == 0
+
+    @property
+    def summary(self) -> Record:
+        """What ``summary.json`` says: the counts, the causes and the jobs that break the gate."""
+        return summary_json.summary(self.run, digest(self.run))
+
+    def __repr__(self) -> str:
+        found = digest(self.run)
+        return f"<{found.sentence}; {found.gate_line}; {self.report}>"
+
+    def _repr_html_(self) -> str:
+        return notebook.fragment(digest(self.run), self.report)
+
 
 def run(options: Options) -> Finished:
     """Run the selected cases through the selected runners, and write the run folder."""
-    judging = work_through(options)  # what it planned is forgotten before the reports take their memory
-    return render(options.out, judging.stale())
+    stale, interrupted = work_through(options)  # what it planned is forgotten before the reports take their memory
+    return render(options.out, stale, interrupted)
 
 
-def work_through(options: Options) -> Gate:
-    """Run the selected cases through the selected runners, and write the journal; the gate that judged them."""
+def work_through(options: Options) -> tuple[list[Known], bool]:
+    """Run the selected cases through the selected runners, and write the journal.
+
+    The expectations that reached nothing, and whether the run was interrupted.
+    """
     jobs, selection, header, judging = prepare(options)
 
     outcomes = execute(jobs, selection, options)
     judged = judge(outcomes)
     explained = attribute(judged, jobs, selection, options)
     records = decide(explained, judging)
-    record(records, header, judging, options.out, options.maxfail)
+    interrupted = record(records, header, judging, options.out, options.maxfail)
     outcomes.close()  # ends the workers of a run that was stopped
-    return judging
+    return judging.stale(), interrupted
 
 
 def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
@@ -111,7 +136,7 @@ def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
     enough(len(jobs), options.min_jobs)
     header = describe(options, selection, jobs)
     header["expectations"] = files(known, header)
-    return jobs, selection, header, Gate(known, header, today())
+    return jobs, selection, header, Gate(known, header, today(), options.strict_new)
 
 
 def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Generator[tuple[Job, Outcome], None, None]:
@@ -169,11 +194,11 @@ def decided(case: Record, result: Record, judging: Gate) -> Record:
 
 def record(
     records: Iterable[tuple[Record, Record]], header: Record, judging: Gate, out: Path, maxfail: int = 0
-) -> None:
-    """Write the journal as results come.
+) -> bool:
+    """Write the journal as results come; whether an interrupt ended it.
 
-    An interrupt leaves it without its footer, and so do ``maxfail`` results that do not hold, where
-    more jobs are planned.
+    That leaves it without its footer, and so do ``maxfail`` results that do not hold, where more jobs
+    are planned.
     """
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -182,18 +207,19 @@ def record(
             for case, result in records:
                 writer.result(case, result)
                 if 0 < maxfail <= writer.failing and writer.written < header["planned"]:
-                    return
+                    return False
         except KeyboardInterrupt:
-            return
+            return True
         writer.footer(stale=list(map(describe_entry, judging.stale())), seconds=round(time.monotonic() - started, 3))
+    return False
 
 
-def render(folder: Path, stale: Sequence[Known]) -> Finished:
+def render(folder: Path, stale: Sequence[Known], interrupted: bool = False) -> Finished:
     """Write the reports of a run folder from its journal."""
     from conformance import render as rendering
 
     finished = journal.read(folder)
-    return Finished(finished, tuple(stale), rendering.write(finished, folder))
+    return Finished(finished, tuple(stale), rendering.write(finished, folder), interrupted)
 
 
 class Attended:
@@ -227,13 +253,15 @@ class Attended:
         return next(decide(explained, self._gate))
 
 
-def judge_again(folder: Path, folders: Sequence[Path], min_jobs: int = 0) -> tuple[Run, list[Known]]:
+def judge_again(
+    folder: Path, folders: Sequence[Path], min_jobs: int = 0, strict_new: bool = False
+) -> tuple[Run, list[Known]]:
     """A finished run against expectations as they are now; the journal stays as it is."""
     finished = journal.read(folder)
     enough(finished.planned, min_jobs)
     known = expectations.load(folders)
     finished.header["expectations"] = files(known, finished.header)
-    judging = Gate(known, finished.header, today())
+    judging = Gate(known, finished.header, today(), strict_new)
     for result in finished.results:
         result.pop("expectation", None)
         decided(finished.case_of(result), result, judging)
@@ -241,6 +269,18 @@ def judge_again(folder: Path, folders: Sequence[Path], min_jobs: int = 0) -> tup
     if finished.footer is not None:
         finished.footer["stale"] = list(map(describe_entry, stale))
     return finished, stale
+
+
+def accept(
+    folder: Path, target: Path, runners: Sequence[str] = (), folders: Sequence[Path] = ()
+) -> list[accepting.Change]:
+    """What has to change in a folder of expectations for a finished run's gate to hold.
+
+    Where ``folders`` are given, a runner without a file in ``target`` keeps those in effect, if they hold.
+    """
+    finished = journal.read(folder)
+    others = expectations.load([each for each in folders if each.is_dir()]) if folders else {}
+    return accepting.accept(finished, target, today(), runners, others)
 
 
 def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[Job, Found | Outcome]]:

@@ -153,6 +153,13 @@ class Truth:
             return None
         return Truth(taken, data._replace(input=np.moveaxis(data.input, 1, -1)), self.precision)
 
+    def cut(self, ends: Sizes) -> Truth:
+        """The case of whoever loses so many of the last elements of each axis."""
+        sizes = tuple(size - end for size, end in zip(self.case.input, ends, strict=True))
+        places: tuple[Any, ...] = (..., *map(slice, sizes))
+        data = self.data._replace(input=self.data.input[places])
+        return Truth(replace(self.case, input=sizes), data, self.precision)
+
 
 def _samples(size: int) -> list[range]:
     """The blocks of one axis: its whole length where that is short."""

@@ -365,3 +365,46 @@ def test_an_output_without_elements_is_unattributed() -> None:
         truth.Truth(case), Job(case, "r", "v", Spelling(case.pads, "f(x)", True)), output, "float32"
     )
     assert verdict.causes == ("unattributed",)
+
+
+def test_an_output_that_lacks_the_only_window_of_an_axis_says_so() -> None:
+    case = Case("t/a", "max_pool", (1, 4), (3, 3), (2, 2), (1, 1), "same_lower", channels=2, filters=2)
+    assert verdict_of(case, np.zeros((1, 2, 0, 2), np.float32)).causes == ("last-window",)
+    assert "axis 0" in verdict_of(case, np.zeros((1, 2, 0, 2), np.float32)).evidence
+    assert verdict_of(case, np.zeros((1, 2, 1, 0), np.float32)).causes == ("unattributed",)
+    assert verdict_of(case, np.zeros((1, 1, 0, 2), np.float32)).causes == ("unattributed",)
+
+
+def test_zeros_for_the_windows_that_wrong_pads_leave_out_are_named_beside_them() -> None:
+    """As onnx.reference pads a dilated average for the undilated kernel; the rest of the output stays zero."""
+    case = Case("t/a", "avg_pool", (9, 8), (3, 2), (1, 1), (2, 2), "same", channels=2, filters=2)
+    short = output_of(case, pads=((1, 1), (0, 1)))
+    output = np.zeros((1, 2, 9, 8), np.float32)
+    output[:, :, : short.shape[2], : short.shape[3]] = short
+    assert found_causes(verdict_of(case, output)) == [{"pad-amount", "last-window"}]
+    output[0, 1, -1, -1] = 1
+    assert verdict_of(case, output).causes == ("unattributed",)
+
+
+def test_zeros_for_windows_in_the_padding_alone_are_named() -> None:
+    case = Case("t/a", "max_pool", (4, 5), (2, 2), (2, 2), (1, 1), ((2, 2), (0, 1)), channels=2, filters=2)
+    output = output_of(case)
+    assert np.isneginf(output).any()
+    output[np.isneginf(output)] = 0
+    assert found_causes(verdict_of(case, output)) == [{"pad-value"}]
+    output[0, 0, 1, 0] += 1
+    assert verdict_of(case, output).causes == ("unattributed",)
+
+
+def test_what_lies_beyond_the_end_pad_divided_between_both_sides_is_named() -> None:
+    """As onnx.reference does before an average: the windows move, and the last elements are lost."""
+    case = Case(
+        "t/a", "avg_pool", (8,), (4,), (3,), (1,), "valid", channels=2, filters=2, ceil_mode=True, spec="pytorch"
+    )
+    x = truth.Truth(case).data.input.astype(np.float32)
+    windows = [x[..., max(start, 0) : min(start + 4, 7)].mean(-1) for start in (-1, 2, 5)]
+    verdict = verdict_of(case, np.stack(windows, -1))
+    assert found_causes(verdict) == [{"pad-amount"}]
+    assert "divided between both sides" in verdict.evidence
+    windows = [x[..., max(start, 0) : min(start + 4, 6)].mean(-1) for start in (-1, 2, 5)]
+    assert verdict_of(case, np.stack(windows, -1)).causes == ("unattributed",)

@@ -14,8 +14,9 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
-from conformance import __version__, cases, journal, packaged, plan, runners
+from conformance import __version__, cases, cli, journal, packaged, plan, runners
 from tests.fakes import ROOT
 from tests.render.test_sarif import LOG as SARIF
 from tests.small_runs import FAKES, case_file
@@ -152,6 +153,55 @@ def test_1_an_entry_that_reaches_nothing_of_a_whole_run_is_stale(tmp_path: Path)
     assert ended.returncode == 1
     assert "stale" in ended.stdout
     assert "fake.yaml:5:5" in ended.stdout
+
+
+def test_1_and_0_cases_younger_than_the_expectations_fail_with_strict_new_alone(tmp_path: Path) -> None:
+    known = expectation(tmp_path, "Wrong", "{rank: 1}")
+    file = case_file(tmp_path, NAMES, since='"1.1"')
+    arguments = ("run", file, "--runner", FAKES + "Wrong", "--out", tmp_path / "run", "--expectations", known)
+    assert conformance(*arguments).returncode == 0
+    assert {result["gate"] for result in journal.read(tmp_path / "run").results} == {"ok", "new"}
+    for strict, status in (((), 0), (("--strict-new",), 1)):
+        assert conformance("gate", tmp_path / "run", "--expectations", known, *strict).returncode == status
+    assert conformance(*arguments, "--strict-new").returncode == 1
+
+
+def test_accept_shows_first_asks_for_reasons_and_the_gate_then_holds(tmp_path: Path) -> None:
+    run(tmp_path, "Wrong")
+    target = ("accept", tmp_path / "run", "--expectations", tmp_path / "known")
+    known = tmp_path / "known" / "tests.fakes_Wrong.yaml"
+    shown = conformance(*target, "--dry-run")
+    assert (shown.returncode, known.exists()) == (0, False)
+    assert "+    causes: [unattributed]" in shown.stdout
+    assert "1 entries, 1 of them new" in shown.stdout
+    ended = conformance(*target)
+    assert (ended.returncode, known.exists()) == (4, False)
+    assert "1 new entries have no reason; allowed: --reason TEXT, or a terminal to ask on" in ended.stderr
+    ended = conformance(*target, "--reason", "it is wrong")
+    assert (ended.returncode, ended.stdout.splitlines()[-1]) == (0, f"wrote {known}")
+    assert 'reason: "it is wrong"' in known.read_text()
+    assert conformance("gate", tmp_path / "run", "--expectations", tmp_path / "known").returncode == 0
+    assert conformance(*target).stdout == "the expectations describe this run already\n"
+
+
+def test_accept_asks_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path, "Wrong")
+    monkeypatch.setattr(cli, "_on_terminal", lambda: True)
+    command = ["accept", str(tmp_path / "run"), "--expectations", str(tmp_path / "known")]
+    ended = CliRunner().invoke(cli.commands, command, input="asked for\n", standalone_mode=False)
+    assert ended.exception is None
+    assert ended.output.index("+    causes: [unattributed]") < ended.output.index("Reason: asked for")
+    assert 'reason: "asked for"' in (tmp_path / "known" / "tests.fakes_Wrong.yaml").read_text()
+
+
+def test_4_accept_has_to_know_where_to_write(tmp_path: Path) -> None:
+    run(tmp_path, "Wrong")
+    ended = conformance("accept", tmp_path / "run", cwd=tmp_path)
+    assert ended.returncode == 4
+    assert "no folder to write to; allowed: --expectations DIR, or expectations in [tool.conformance]" in ended.stderr
+    (tmp_path / "pyproject.toml").write_text('[tool.conformance]\nexpectations = "known"\n')
+    assert conformance("accept", tmp_path / "run", "--reason", "r", cwd=tmp_path).returncode == 0
+    assert [path.name for path in (tmp_path / "known").iterdir()] == ["tests.fakes_Wrong.yaml"]
 
 
 def test_expectations_are_found_in_the_users_pyproject(tmp_path: Path) -> None:

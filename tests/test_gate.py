@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance import expectations, gate
+from conformance import expectations, gate, packaged, pipeline
 from conformance.domain.case import Case
 from conformance.domain.records import FAILURES, GATES, HOLDING
 from conformance.gate import Gate
 from conformance.journal import Record, case_record
+from conformance.pipeline import Options
+from tests.small_runs import FAKES, case_file
 
 TODAY = "2026-11-20"
 CASE = Case("t/f/a", "conv", (6,), (3,), (2,), (1,), "same", bias=True, since="1.0")
@@ -296,3 +299,118 @@ def test_only_ok_known_and_new_hold() -> None:
 def test_exit_status(judging: Judging, gates: list[str], stale_too: bool, complete: bool, status: int) -> None:
     entries = judging(ELSEWHERE).stale() if stale_too else []
     assert gate.exit_status(gates, entries, complete) == status
+
+
+HERE = "versions: 'fake<1.5', platform: linux-x86_64"
+ELSEWHERES = ("versions: 'fake>=1.5'", "versions: 'other>=1'", "platform: darwin-arm64")
+OTHERWISE = result("mismatch", ["pads-ignored"])
+RAISED = result("error", message="it raised")
+
+ROWS = [
+    # an entry whose `when` is            expires       since  ends as      says          with --strict-new
+    (None,                                "",           "1.0", "match",     "ok",         "ok"),
+    (None,                                "",           "1.0", "hazard",    "ok",         "ok"),
+    (None,                                "",           "1.0", "said",      "regression", "regression"),
+    (None,                                "",           "1.3", "match",     "ok",         "ok"),
+    (None,                                "",           "1.3", "said",      "new",        "regression"),
+    (None,                                "",           "1.3", "raised",    "new",        "regression"),
+    ("rank: 1",                           "",           "1.0", "said",      "known",      "known"),
+    ("rank: 1",                           "",           "1.0", "otherwise", "changed",    "changed"),
+    ("rank: 1",                           "",           "1.0", "raised",    "changed",    "changed"),
+    ("rank: 1",                           "",           "1.0", "hazard",    "changed",    "changed"),
+    ("rank: 1",                           "",           "1.0", "match",     "fixed",      "fixed"),
+    ("rank: 1",                           "",           "1.3", "said",      "known",      "known"),
+    ("rank: 1",                           "",           "1.3", "otherwise", "changed",    "changed"),
+    ("rank: 1",                           "",           "1.3", "match",     "fixed",      "fixed"),
+    ("rank: 1",                           "2026-11-20", "1.0", "said",      "known",      "known"),
+    ("rank: 1",                           "2026-11-19", "1.0", "said",      "expired",    "expired"),
+    ("rank: 1",                           "2026-11-19", "1.0", "match",     "expired",    "expired"),
+    ("rank: 1",                           "2026-11-19", "1.3", "otherwise", "expired",    "expired"),
+    (f"rank: 1, {HERE}",                  "",           "1.0", "said",      "known",      "known"),
+    (f"rank: 1, {HERE}",                  "",           "1.0", "match",     "fixed",      "fixed"),
+    (f"rank: 1, {HERE}",                  "2026-11-19", "1.0", "said",      "expired",    "expired"),
+    *(
+        row
+        for elsewhere in ELSEWHERES
+        for row in [
+            (f"rank: 1, {elsewhere}",     "",           "1.0", "said",      "regression", "regression"),
+            (f"rank: 1, {elsewhere}",     "",           "1.0", "match",     "ok",         "ok"),
+            (f"rank: 1, {elsewhere}",     "",           "1.3", "said",      "new",        "regression"),
+            (f"rank: 1, {elsewhere}",     "2026-11-19", "1.0", "match",     "ok",         "ok"),
+        ]
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("about", ["whole", "cases", "variants"])
+@pytest.mark.parametrize(("when", "expires", "since", "ends", "word", "strict"), ROWS)
+def test_the_truth_table(
+    judging: Judging, when: str | None, expires: str, since: str, ends: str, word: str, strict: str, about: str
+) -> None:
+    """What was left out of a run changes no job's word; it says what is stale."""
+    found = {
+        "match": result("match"),
+        "hazard": result("hazard", ["symmetric-for-asymmetric"]),
+        "said": MISMATCH,
+        "otherwise": OTHERWISE,
+        "raised": RAISED,
+    }[ends]
+    entry = f"when: {{{when}}}; verdict: mismatch; causes: [bias-dropped]" + (
+        f"; expires: {expires}" if expires else ""
+    )
+    whole = judging(*([entry] if when else []), about=headers()[about])
+    case = Case("t/f/a", "conv", (6,), (3,), (2,), (1,), "same", bias=True, since=since)
+    assert decided(whole, found, case) == word
+    assert whole.stale() == [], "reached, not about this run, or not there"
+    assert decided(Gate(whole.expectations, whole.header, TODAY, strict_new=True), found, case) == strict
+
+
+def headers() -> dict[str, dict[str, Any]]:
+    """A whole run, one that left cases out, and one that left variants out."""
+    some = {"fake": {"packages": {"fake": "1.4"}, "narrowed": True}}
+    return {"whole": header(), "cases": header(selection={"narrowed": True}), "variants": header(runners=some)}
+
+
+@pytest.mark.parametrize(
+    ("when", "about", "is_stale"),
+    [
+        ("rank: 2", "whole", True),
+        (f"rank: 2, {HERE}", "whole", True),
+        ("variant: w", "whole", True),
+        *((f"rank: 2, {elsewhere}", "whole", False) for elsewhere in ELSEWHERES),
+        *((f"rank: 1, {elsewhere}", "whole", False) for elsewhere in ELSEWHERES),
+        ("rank: 2", "cases", False),
+        ("rank: 2", "variants", False),
+        ("variant: w", "variants", False),
+        ("rank: 1", "whole", False),
+    ],
+)
+@pytest.mark.parametrize("expires", ["", "; expires: 2026-11-19"], ids=["", "expired"])
+def test_what_is_stale(judging: Judging, when: str, about: str, is_stale: bool, expires: str) -> None:
+    entry = f"when: {{{when}}}; verdict: mismatch; causes: [bias-dropped]{expires}"
+    found = judging(entry, about=headers()[about])
+    decided(found, MISMATCH)
+    assert bool(found.stale()) is is_stale
+
+
+@pytest.mark.parametrize(
+    ("options", "stale_"),
+    [({}, 1), ({"shard": (1, 2)}, 0), ({"expression": "good"}, 0), ({"runners": (FAKES + "Right/asked",)}, 0)],
+    ids=["whole", "shard", "-k", "variant"],
+)
+def test_a_run_that_leaves_jobs_out_says_so_to_the_gate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], stale_: int
+) -> None:
+    for name in ("cases", "known"):
+        (tmp_path / name).mkdir()
+    case_file(tmp_path / "cases", ["good-0", "good-1"])
+    (tmp_path / "cases" / "VERSION").write_text("1.2")
+    monkeypatch.setattr(packaged, "cases", lambda: tmp_path / "cases")
+    (tmp_path / "known" / "right.yaml").write_text(
+        f'schema: 1\nrunner: "{FAKES}Right"\ncases: "1.2"\nknown:\n'
+        "  - {when: {rank: 3}, verdict: mismatch, causes: [bias-dropped], reason: it is so}\n"
+    )
+    plain = Options(runners=(FAKES + "Right",), expectations=(tmp_path / "known",), out=tmp_path / "run", jobs=1)
+    finished = pipeline.run(replace(plain, **options))
+    assert len(finished.stale) == stale_
+    assert finished.status == bool(stale_)

@@ -26,6 +26,9 @@ CORE: Dict[str, str] = {
 """The runners that come with this package, and where each one's class is."""
 
 
+BACKEND = "onnx-backend:"
+"""What a module that is an ``onnx.backend.base.Backend``, or has one, is named after."""
+
 ENTRY_POINTS = "conformance.runners"
 """The entry-point group through which a package brings runners of its own."""
 
@@ -33,12 +36,17 @@ ENTRY_POINTS = "conformance.runners"
 def load(spec: str) -> Runner:
     """The runner that a core name, an entry point's name or ``package.module:Class`` names.
 
-    A class that has only ``convert`` is a converter. The current directory is searched, as
-    ``python -m`` does. Raises ``LookupError`` with what is wrong.
+    A class that has only ``convert`` is a converter; after ``onnx-backend:`` comes a module that is an
+    ONNX backend. The current directory is searched, as ``python -m`` does. Raises ``LookupError`` with
+    what is wrong.
     """
-    module_name, _, class_name = _path(spec).partition(":")
     if spec not in CORE and "" not in sys.path:
         sys.path.insert(0, "")
+    if spec.startswith(BACKEND):
+        from conformance.runners.onnx_backend import OnnxBackend
+
+        return OnnxBackend(spec)
+    module_name, _, class_name = _path(spec).partition(":")
     try:
         kind = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
@@ -60,7 +68,8 @@ def _path(spec: str) -> str:
     for entry in entry_points(group=ENTRY_POINTS):
         if entry.name == spec:
             return entry.value
-    raise LookupError(f"unknown runner {spec!r}: expected one of {', '.join(CORE)}, or package.module:Class")
+    others = "package.module:Class, onnx-backend:package.module"
+    raise LookupError(f"unknown runner {spec!r}: expected one of {', '.join(CORE)}, {others}")
 
 
 def adopt(kind: type) -> Optional[Runner]:

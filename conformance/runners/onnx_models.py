@@ -271,7 +271,7 @@ class Converter(Runner):
 def single_node(part: Any, case: Case, weights: Weights, dynamic: bool = False) -> Any:
     """An ONNX model of a node, or a list with tensors, its weights as initialisers, with static shapes or ``dynamic``.
 
-    Where specifications differ, ONNX's text and its shape inference do too, and no output shape is stated.
+    Where specifications differ, ONNX's text and its shape inference do too, and no output size is stated.
     """
     from onnx import NodeProto, helper, numpy_helper
 
@@ -284,15 +284,14 @@ def single_node(part: Any, case: Case, weights: Weights, dynamic: bool = False) 
     given = part if isinstance(part, list) else [part]
     nodes = [one for one in given if isinstance(one, NodeProto)]
     initializers += [one for one in given if not isinstance(one, NodeProto)]
-    sizes: Tuple[Any, ...] = (case.input, case.output(case.pads))
-    if dynamic:
-        sizes = tuple([f"{name}{axis}" for axis in range(case.rank)] for name in ("input", "output"))
-    shape = None if case.disputed else (case.batch, case.filters, *sizes[1])
+    sizes, outputs = ([f"{name}{axis}" for axis in range(case.rank)] for name in ("input", "output"))
+    x = (case.batch, case.channels, *(sizes if dynamic else case.input))
+    y = (case.batch, case.filters, *(outputs if dynamic or case.disputed else case.output(case.pads)))
     graph = helper.make_graph(
         nodes,
         "case",
-        [helper.make_tensor_value_info("x", element, (case.batch, case.channels, *sizes[0]))],
-        [helper.make_tensor_value_info("y", element, shape)],
+        [helper.make_tensor_value_info("x", element, x)],
+        [helper.make_tensor_value_info("y", element, y)],
         initializers,
     )
     opset, ir_version = OPSET, IR_VERSION
