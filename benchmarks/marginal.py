@@ -34,9 +34,9 @@ class Measured:
 
 
 MEASURED = {
-    "torch": Measured("explicit", 2_000, 20_000, 2.0, 1.2, 5),
+    "torch": Measured("explicit", 2_000, 20_000, 2.0, 1.2),
     "onnxruntime": Measured("pads", 2_000, 20_000, 2.0, 1.2),
-    "tensorflow": Measured("explicit", 2_000, 20_000, 1.3, 1.5),
+    "tensorflow": Measured("explicit", 2_000, 20_000, 1.3, 1.5, 1),
     "keras": Measured("zeropad", 400, 2_000, 1.3, 1.8, 1),
     "onnx2keras": Measured("pads", 400, 2_000, 1.3, 1.8, 1),
 }

@@ -27,12 +27,12 @@ BACKEND = 21
 
 def ratios(quick: bool) -> Iterator[Ratio]:
     """Each peer's execution against the suite's."""
-    few, many, repeats = (80, 400, 1) if quick else (400, 1_200, 3)
+    few, many, repeats = (80, 160, 1) if quick else (400, 800, 2)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         peer, own = executions(folder / "pytest", PYTEST, len(FRAMEWORKS), FRAMEWORKS, few, many, 1)
         yield Ratio("an execution in pytest", peer, "this suite", own, 5.0, least=True)
-        few, many = 400, 2_000
+        few, many = 400, 1_200
         if importlib.util.find_spec("polygraphy"):
             command = ["-m", "benchmarks.peer_polygraphy"]
             peer, own = executions(folder / "polygraphy", command, 2, ONE, few, many, repeats)
