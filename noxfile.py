@@ -1,4 +1,4 @@
-"""The sessions: conformance · gate · tests · lint · types · wheel · bench · figures · models.
+"""The sessions: conformance · gate · tests · lint · types · wheel · bench · faults · figures · models · releases.
 
 By tag (``nox -t TAG``): ``ci`` is what has to be green, ``static`` the part of it that needs no framework,
 ``conformance`` what runs the cases, ``measure`` what takes times and figures.
@@ -9,6 +9,7 @@ minutes and gigabytes.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -31,6 +32,16 @@ CORE = (
     "onnx2keras",
     "onnx2keras-same",
 )
+ONNX2KERAS = {
+    "0.0.24": ("tensorflow==2.15.1", "keras==2.15.0", "numpy==1.26.4", "onnx==1.18.0", "torch==2.13.0"),
+    "0.0.25": ("tensorflow", "keras", "numpy", "onnx", "torch", *CONSTRAINTS),
+}
+"""Two releases with what each needs; PyTorch's newer exporter does not run beside the older TensorFlow."""
+LAYOUTS = {
+    "": ("pads", "auto_pad", "auto_pad-dynamic", "torch-export"),
+    "-change-ordering": ("*pad*-change-ordering", "torch-export-change-ordering"),
+}
+"""Their variants, each layout in a run of its own: TensorFlow 2.15 mixes up the pools of two layouts in one process."""
 REQUIRED = [part for name in CORE for part in ("--require", name)]
 
 
@@ -103,6 +114,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", tags=["measure"])
+def faults(session: nox.Session) -> None:
+    """Faults of every kind in every stage planted in runs of 1,000 jobs; exit 1 where one costs more than its job."""
+    in_frameworks(session, "benchmarks.faults", *session.posargs)
+
+
+@nox.session(venv_backend="none", tags=["measure"])
 def figures(session: nox.Session) -> None:
     """What the judging is worth: false alarms, faults missed, causes named, times, the control, blind cases, proofs."""
     for module in ("planted", "judging", "control", "alarms"):
@@ -121,3 +138,28 @@ def models(session: nox.Session) -> None:
     folder.mkdir(exist_ok=True)
     in_frameworks(session, "benchmarks.models", str(folder), "--out", "docs/models.md")
     in_frameworks(session, "benchmarks.static")
+
+
+@nox.session
+@nox.parametrize("release", list(ONNX2KERAS))
+def releases(session: nox.Session, release: str) -> None:
+    """Every case in two releases of onnx2keras, each in an environment of its own → docs/releases.md."""
+    session.install("-e", ".", *CONSTRAINTS)
+    folder = Path(".nox", f"onnx2keras-{release}")
+    python = folder / "bin" / "python"
+    if not python.exists():
+        older = shutil.which("python3.11") or sys.executable  # TensorFlow 2.15 has no wheels for newer ones
+        session.run(older, "-m", "venv", str(folder), external=True)
+    session.run(
+        str(python), "-m", "pip", "install", "-q", f"onnx2keras=={release}", *ONNX2KERAS[release], external=True
+    )
+    for layout, variants in LAYOUTS.items():
+        wanted = [part for name in variants for part in ("--runner", f"onnx2keras/{name}@{python}")]
+        out = ("--out", f"reports/onnx2keras-{release}{layout}")
+        session.run("conformance", "run", *wanted, *out, success_codes=[0, 1])
+    if release != list(ONNX2KERAS)[-1]:
+        return
+    runs = [[f"reports/onnx2keras-{name}{layout}" for name in ONNX2KERAS] for layout in LAYOUTS]
+    for layout, pair in zip(LAYOUTS, runs, strict=True):
+        session.run("conformance", "compare", *pair, "--out", f"reports/compare{layout}", success_codes=[0, 1])
+    session.run("python", "-m", "benchmarks.releases", *runs[0], *runs[1], "--out", "docs/releases.md")

@@ -17,6 +17,7 @@ from typing import Any
 from conformance import packaged, schema, strict_yaml
 from conformance.domain.case import EXACT, OPS, OWN, Case, Entry, Expect, Written, by, spell_padding
 from conformance.domain.geometry import AnyAxis
+from conformance.domain.limits import excess
 from conformance.errors import InputError
 from conformance.strict_yaml import Document, shown
 
@@ -24,7 +25,6 @@ MARKER = "case.schema.json"
 """A case root holds this file; a case's identity is its place under the root."""
 
 MATRIX_LIMIT = 100_000
-ARRAY_LIMIT = 2**30
 NAME = re.compile(r"[a-z0-9]([a-z0-9_-]|\.(?!\.))*\Z")
 NAME_LIMIT = 120
 NAMED = f"up to {NAME_LIMIT} of a-z, 0-9, '.', '_' and '-', starting with a letter or digit, without '..'"
@@ -401,17 +401,8 @@ class _Entry:
         return self.error(f"padding: {axis.begin, axis.end} around {axis.size}; allowed: {allowed}", "padding")
 
     def check_sizes(self, case: Case, over: Sequence[AnyAxis]) -> None:
-        width = int(case.dtype[-2:]) // 8
-        padded = prod(axis.size if case.transposed else axis.begin + axis.size + axis.end for axis in over)
-        arrays = (
-            ("input", case.batch * case.channels * padded),
-            ("kernel", case.filters * (case.channels // case.groups) * prod(case.kernel)),
-            ("filters", case.batch * case.filters * prod(axis.output for axis in over)),
-        )
-        for field, count in arrays:
-            size = count * width
-            if size > ARRAY_LIMIT:
-                raise self.error(f"{field}: an array of {size} bytes; allowed: up to 1 GiB ({ARRAY_LIMIT})", field)
+        if found := excess(case, over):
+            raise self.error(": ".join(found), found[0])
 
     def check_data(self, case: Case) -> None:
         if isinstance(case.data, Written):

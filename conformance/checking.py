@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from conformance import expectations, models, plan, runners
+from conformance import environments, expectations, models, plan, runners
 from conformance.domain.case import Case
 from conformance.domain.facts import facts
 from conformance.domain.geometry import Sizes
@@ -94,7 +94,7 @@ class About:
     def of(cls, target: Target, expected: Expectations) -> About:
         """What there is to know about a target that has a runner."""
         runner = runners.load(target.runner)
-        packages = {"runners": {target.runner: {"packages": plan.installed(runner)}}}
+        packages = {"runners": {target.runner: {"packages": environments.installed(runner)}}}
         return cls(runner, expected, {**packages, "platform": plan.platform_name()})
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -22,13 +23,18 @@ BAD_USAGE = 4
 FAULT = 3
 INTERRUPTED = 2
 
+interrupts: list[int] = []
+"""The signals that have come."""
+
 
 def main() -> NoReturn:
     """The ``conformance`` command; exits with 0 to 5 as the commands' help says."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers have the other cores; before numpy loads
-    signal.signal(signal.SIGTERM, _interrupt)
-    gc.set_threshold(100_000, 50, 100)  # records hold no cycles: looking for some takes longer than reading them
     try:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is for what a shell runs in the background
+            signal.signal(signal.SIGINT, _interrupt)
+        signal.signal(signal.SIGTERM, _interrupt)
+        gc.set_threshold(100_000, 50, 100)  # records hold no cycles: looking for some takes longer than reading them
         status = commands.main(standalone_mode=False, prog_name="conformance")
     except click.ClickException as error:
         error.show()
@@ -43,15 +49,26 @@ def main() -> NoReturn:
         sys.stderr.close()
         status = FAULT
     except Exception:
-        import traceback
+        if interrupts:  # which a library has made another exception of
+            click.echo("interrupted", err=True)
+            status = INTERRUPTED
+        else:
+            import traceback
 
-        traceback.print_exc()
-        click.echo("error: a fault of this program; please report it with the lines above", err=True)
-        status = FAULT
+            traceback.print_exc()
+            click.echo("error: a fault of this program; please report it with the lines above", err=True)
+            status = FAULT
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # there is nothing left to interrupt
+    if interrupts:
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(status or 0)  # Python ends itself by SIGINT where the interrupt came through an ``exec``
     sys.exit(status or 0)
 
 
-def _interrupt(*_: object) -> None:
+def _interrupt(number: int, frame: object) -> None:
+    interrupts.append(number)
     raise KeyboardInterrupt
 
 
@@ -85,8 +102,8 @@ _runners = click.option(
     "--runner",
     "runners",
     multiple=True,
-    metavar="NAME[/VARIANT]",
-    help="Only these (repeatable, globs, module:Class, or onnx-backend:module).",
+    metavar="NAME[/VARIANT][@PYTHON]",
+    help="Only these (repeatable, globs, module:Class, or onnx-backend:module); @ and a path: in another interpreter.",
 )
 _expectations = click.option(
     "--expectations",
@@ -146,6 +163,27 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
     show_default=True,
     help="Seconds a job may take in a stage.",
 )
+@click.option(
+    "--open-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=180.0,
+    show_default=True,
+    help="Seconds a worker may take to import its framework.",
+)
+@click.option(
+    "--build-timeout",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Seconds a job may take to be built or converted (default: as --timeout).",
+)
+@click.option(
+    "--memory",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="MIB",
+    help="Memory a worker may hold (default: its share of 80% of the machine's, at least 2048).",
+)
+@click.option("--gpu", is_flag=True, help="Let workers see the machine's GPUs, which are hidden otherwise.")
 @click.option(
     "--shuffle", type=int, default=None, metavar="SEED", help="Run in another order; the verdicts are the same."
 )
@@ -266,6 +304,39 @@ def _reasons(new: Sequence[str], reason: str) -> list[str]:
     for entry in new:
         reasons.append(click.prompt(f"\n{entry}Reason", default=reasons[-1] if reasons else None))
     return reasons
+
+
+@commands.command()
+@click.argument("old", metavar="OLD", type=click.Path(path_type=Path))
+@click.argument("new", metavar="NEW", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "html", "json"]),
+    default="text",
+    show_default=True,
+    help="What is printed.",
+)
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also write compare.html and compare.md there.",
+)
+def compare(old: Path, new: Path, form: str, folder: Path | None) -> int:
+    """Say what changed from one finished run to another, by cause: two releases, two branches, two machines.
+
+    Exit status 1 where a job that was right is wrong now, or a failing one fails worse; 2 where a run is incomplete.
+    """
+    from conformance import compare as comparing
+    from conformance import journal
+    from conformance.render import compared
+
+    found = comparing.compare(journal.read(old), journal.read(new))
+    click.echo(compared.FORMATS[form](found).rstrip("\n"))
+    if folder:
+        click.echo(f"Report: {compared.write(found, folder)}", err=form != "text")
+    return found.status
 
 
 @commands.command("list")
@@ -538,9 +609,10 @@ def schema(what: str) -> int:
 
 
 @commands.command()
-def doctor() -> int:
-    """Say which runners are installed here, and how to install the others."""
+@_runners
+def doctor(runners: tuple[str, ...]) -> int:
+    """Say which runners are installed, here or in the interpreters that they name, and how to install the others."""
     from conformance import listing
 
-    click.echo("\n".join(listing.runner_lines()))
+    click.echo("\n".join(listing.runner_lines(runners)))
     return 0

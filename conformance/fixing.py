@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from conformance import models, plan, probe, runners
+from conformance import environments, models, plan, probe, runners
 from conformance.checking import place as put
 from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
@@ -172,7 +172,7 @@ def _elements(case: Case) -> int:
 def workbench(plan_: Plan) -> Iterator[tuple[Selection, list[Job], dict[int, str]]]:
     """The runner, the jobs of every different change, and the case's identity of each change."""
     runner = runners.load(RUNNER)
-    packages = plan.installed(runner)
+    packages = environments.installed(runner)
     absent = [name for name in runner.distributions if name not in packages]
     if absent and plan_.changes:
         raise InputError(

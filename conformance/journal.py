@@ -8,6 +8,7 @@ planned, the run is incomplete. ``docs/journal.md`` describes each field.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -101,6 +102,16 @@ def result_record(judged: Judged) -> Record:
         if outcome.kind in ("raised", "unsupported"):  # what it printed says less than what it raised
             record["failure"].pop("stderr", None)
     return record
+
+
+def words(failure: Mapping[str, Any]) -> str:
+    """A failure in its own words: the exception and its message."""
+    return ": ".join(filter(None, (failure.get("exception"), failure.get("message"))))
+
+
+def alike_words(said: str) -> str:
+    """The beginning of a failure's words, the same whatever sizes they name."""
+    return re.sub(r"\d+(, ?\d+)*", "#", " ".join(said.split()))[:100]
 
 
 def _finite(value: Any) -> Any:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance import cases, plan, runners
+from conformance import cases, environments, plan, runners
 
 
 def lines(
@@ -31,16 +31,17 @@ def lines(
     return [f"{case.id}  {case.describe()}" for case in selected]
 
 
-def runner_lines() -> list[str]:
-    """A few lines a core runner: its packages, its variants, and how to install it."""
+def runner_lines(wanted: Sequence[str] = ()) -> list[str]:
+    """A few lines a runner, by default of every core runner: its packages, its variants, and how to install it."""
     found = []
-    for name in runners.CORE:
-        runner = runners.load(name)
-        installed = plan.installed(runner)
-        missing = [package for package in runner.distributions if package not in installed]
+    for runner in (runner for pattern in wanted or runners.CORE for _, _, runner in plan.load(pattern)):
+        installed = environments.installed(runner)
+        missing = [package for package in environments.needs(runner) if package not in installed]
         packages = ", ".join(f"{package} {version}" for package, version in installed.items())
         state = f"ready: {packages}" if not missing else f"missing {', '.join(missing)}; {plan.install_command(runner)}"
-        found.append(f"{name}: {state}")
+        found.append(f"{runner.name}: {state}")
+        if runner.python:
+            found.append(f"    interpreter: {runner.python}")
         found.append(f"    variants: {', '.join(runner.variants)}")
         if runner.control:
             found.append(f"    a negative control: {runner.control}")

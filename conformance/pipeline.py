@@ -9,7 +9,6 @@ it needs them: probes, and the variants that may be a fix.
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
 from conformance.domain.records import HOLDING, Job, Judged, Outcome
 from conformance.errors import NothingSelectedError
-from conformance.execute.local import Deadlines, LocalEngine, Standing
+from conformance.execute.local import Limits, LocalEngine, Standing
 from conformance.exhaust import Count, Counterexample, Scope, executions
 from conformance.expectations import Expectations, Known
 from conformance.gate import Gate
@@ -55,7 +54,11 @@ class Options:
     out: Path = Path("reports/latest")
     jobs: int = 0
     shard: tuple[int, int] = (1, 1)
-    timeout: float = Deadlines.job
+    timeout: float = Limits.job
+    open_timeout: float = Limits.open
+    build_timeout: float = 0.0
+    memory: int = 0
+    gpu: bool = False
     shuffle: int | None = None
     strict_new: bool = False
     min_jobs: int = 0
@@ -145,13 +148,18 @@ def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Gene
         return engine(selection, options).run(jobs)
     from conformance.execute.cluster import DaskEngine
 
-    deadlines = Deadlines(job=options.timeout)
-    return DaskEngine(selection.specs, options.scheduler, options.jobs, deadlines).run(jobs)
+    return DaskEngine(selection.specs, options.scheduler, options.jobs, limits(options)).run(jobs)
 
 
 def engine(selection: Selection, options: Options) -> LocalEngine:
     """The engine of this machine."""
-    return LocalEngine(selection.specs, options.jobs, Deadlines(job=options.timeout))
+    return LocalEngine(selection.specs, options.jobs, limits(options))
+
+
+def limits(options: Options) -> Limits:
+    """What each worker may use."""
+    seconds = options.open_timeout, options.timeout, options.build_timeout
+    return Limits(*seconds, memory=options.memory << 20, gpu=options.gpu)
 
 
 def judge(outcomes: Iterable[tuple[Job, Outcome]], judging: Judge | None = None) -> Iterator[Judged]:
@@ -308,7 +316,7 @@ def read(jobs: Sequence[Job], selection: Selection, timeout: float) -> list[Foun
     return [probing.read(several, outcomes) for several in probes]
 
 
-def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float = Deadlines.job) -> Count:
+def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float = Limits.job) -> Count:
     """Every small geometry through the selected variants; an interrupt leaves the count incomplete."""
     selection = planning.select_runners(runners)
     answered: dict[tuple[str, str, str], list[Job]] = {}
@@ -340,7 +348,7 @@ def explain(found: Counterexample, judging: Judge) -> Counterexample:
 
 
 def fix(
-    path: Path, out: Path, target: str, shapes: Mapping[str, Sizes], external: bool, timeout: float = Deadlines.job
+    path: Path, out: Path, target: str, shapes: Mapping[str, Sizes], external: bool, timeout: float = Limits.job
 ) -> tuple[fixing.Plan, list[fixing.Proof]]:
     """Rewrite an ONNX model's padding and prove every rewritten node; the file is written where all proofs hold."""
     planned = fixing.prepare(path, target, shapes, external, out)
@@ -401,7 +409,8 @@ def describe(options: Options, selection: Selection, jobs: Sequence[Job]) -> Rec
             name: {
                 "spec": chosen.spec,
                 "where": chosen.where,
-                "packages": {"python": platform.python_version(), **chosen.packages},
+                "packages": chosen.packages,
+                **({"interpreter": chosen.runner.python} if chosen.runner.python else {}),
                 "control": chosen.runner.control,
                 "variants": list(chosen.variants),
                 "narrowed": len(chosen.variants) < len(chosen.runner.variants),

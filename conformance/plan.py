@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 import random
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from conformance import runners
-from conformance.domain.case import Case
+from conformance import environments, runners
+from conformance.domain.case import Case, spell_padding
+from conformance.domain.geometry import AnyAxis
+from conformance.domain.limits import excess
 from conformance.domain.records import Job
 from conformance.errors import InputError
 from conformance.runners.contract import Runner
@@ -62,15 +65,16 @@ class Selection:
 def select_runners(wanted: Sequence[str] = (), required: Sequence[str] = ()) -> Selection:
     """The runners that ``--runner`` and ``--require`` ask for: by default, all that are installed.
 
-    ``wanted`` are ``NAME[/VARIANT]`` with globs, or ``package.module:Class``. Raises ``InputError``
-    for an unknown name or variant, and where a runner that was asked for is not installed.
+    ``wanted`` are ``NAME[/VARIANT]`` with globs, or ``package.module:Class``, each with ``@PATH`` where
+    it runs in another interpreter. Raises ``InputError`` for an unknown name or variant, where a runner
+    that was asked for is not installed, and where one is asked for in two interpreters.
     """
     patterns = list(wanted) or list(runners.CORE)
     chosen: dict[str, Selected] = {}
     missing: dict[str, str] = {}
     for pattern in [*patterns, *required]:
         asked = bool(wanted) or pattern in required
-        loaded = [(spec, variant, _load(spec)) for spec, variant in _expand(pattern)]
+        loaded = load(pattern)
         several = len(loaded) > 1 and any(_matching(runner, variant) for _, variant, runner in loaded)
         for spec, variant, runner in loaded:
             variants = _matching(runner, variant)
@@ -80,19 +84,30 @@ def select_runners(wanted: Sequence[str] = (), required: Sequence[str] = ()) -> 
                 raise InputError(
                     f"unknown variant {variant!r} of runner {runner.name}; allowed: {', '.join(runner.variants)}"
                 )
-            packages = installed(runner)
-            absent = [name for name in runner.distributions if name not in packages]
+            before = chosen.get(runner.name)
+            if before and "@" in pattern and runner.python != before.runner.python:
+                raise InputError(
+                    f"runner {runner.name} in two interpreters; allowed: one a run, and then: conformance compare"
+                )
+            found = before or Selected(spec, runner, (), environments.installed(runner))
+            absent = [name for name in environments.needs(found.runner) if name not in found.packages]
             if absent:
                 missing[runner.name] = install_command(runner)
-                if asked and "*" not in pattern:
+                if asked and "*" not in pattern.partition("@")[0]:
                     raise InputError(
-                        f"runner {runner.name} needs {', '.join(absent)}, which is not installed; "
-                        f"try: {missing[runner.name]}"
+                        f"runner {runner.name} needs {', '.join(absent)}, which is not installed"
+                        f"{' in ' + runner.python if runner.python else ''}; try: {missing[runner.name]}"
                     )
                 continue
-            before = chosen[runner.name].variants if runner.name in chosen else ()
-            chosen[runner.name] = Selected(spec, runner, tuple(dict.fromkeys([*before, *variants])), packages)
+            chosen[runner.name] = replace(found, variants=tuple(dict.fromkeys([*found.variants, *variants])))
     return Selection(chosen, missing)
+
+
+def load(pattern: str) -> list[tuple[str, str, Runner]]:
+    """The runners that a pattern names: each one's spec, a pattern for its variants, and the runner itself."""
+    name, at, path = pattern.partition("@")
+    python = environments.interpreter(path) if at else ""
+    return [(spec, variant, _load(spec, python)) for spec, variant in _expand(name)]
 
 
 def _matching(runner: Runner, variant: str) -> list[str]:
@@ -100,21 +115,10 @@ def _matching(runner: Runner, variant: str) -> list[str]:
     return [name for name in runner.variants if fnmatchcase(name, variant)]
 
 
-def installed(runner: Runner) -> dict[str, str]:
-    """The versions of those of a runner's packages that are installed here."""
-    from importlib.metadata import PackageNotFoundError, version  # slow to load
-
-    found = {}
-    for name in runner.distributions:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
 def install_command(runner: Runner) -> str:
     """What installs a runner's packages."""
+    if runner.python:
+        return f"{shlex.quote(runner.python)} -m pip install {' '.join(environments.needs(runner))}"
     if runner.extra:
         return f"python -m pip install 'padding-conformance[{runner.extra}]'"
     return f"python -m pip install {' '.join(runner.distributions)}"
@@ -131,11 +135,14 @@ def _expand(pattern: str) -> Iterator[tuple[str, str]]:
         yield match, variant if slash else "*"
 
 
-def _load(spec: str) -> Runner:
+def _load(spec: str, python: str) -> Runner:
     try:
-        return runners.load(spec)
+        runner = runners.load(spec)
     except LookupError as error:
         raise InputError(str(error.args[0])) from error
+    if python or runner.python:
+        runner.python = python or environments.interpreter(runner.python)
+    return runner
 
 
 def plan(cases: Sequence[Case], selection: Selection, shuffle: int | None = None) -> list[Job]:
@@ -157,16 +164,24 @@ def plan(cases: Sequence[Case], selection: Selection, shuffle: int | None = None
 def spelled(case: Case, name: str, runner: Runner, variants: Iterable[str] | None = None) -> list[Job]:
     """A case in those of some variants of a runner, or of all, that apply to it.
 
-    A variant that declares pads with no output at all is left out.
+    A variant that declares pads with no output at all is left out. Raises ``InputError`` for a job that is too large,
+    wherever its case comes from.
     """
     if case.op not in runner.ops:
         return []
-    return [
-        Job(case, name, variant, spelling, runner.precision)
-        for variant in (runner.variants if variants is None else variants)
-        if (spelling := runner.variants[variant](case)) is not None
-        and all(axis.output > 0 for axis in case.axes(spelling.pads, spelling.rounding))
-    ]
+    found = []
+    checked: Sequence[AnyAxis] = ()
+    for variant in runner.variants if variants is None else variants:
+        spelling = runner.variants[variant](case)
+        over = case.axes(spelling.pads, spelling.rounding) if spelling else ()
+        if spelling is None or not all(axis.output > 0 for axis in over):
+            continue
+        if over is not checked and (problem := excess(case, over)):
+            declared = f"{name}/{variant} with pads {spell_padding(spelling.pads)}"
+            raise InputError(f"{case.id} in {declared}: {': '.join(problem)}", case.where)
+        checked = over
+        found.append(Job(case, name, variant, spelling, runner.precision))
+    return found
 
 
 def shard(jobs: Sequence[Job], index: int, count: int) -> list[Job]:

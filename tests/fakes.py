@@ -34,7 +34,10 @@ ROOT = str(Path(__file__).resolve().parent.parent)
 
 LAST_WORDS = "last words"
 
-PINNED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "PYTHONUNBUFFERED")
+PINNED = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "PYTHONUNBUFFERED"),
+)
 """Variables of its environment that ``Tells`` tells."""
 
 
@@ -265,6 +268,72 @@ def hang() -> NoReturn:
         os.write(pipe, b"hangs")
     threading.Event().wait()
     raise AssertionError
+
+
+class CrashesAfterOthers(Right):
+    """Dies on a bad case by what was left behind by the jobs before it; alone it answers."""
+
+    answered = 0
+
+    def answer(self, x: Array, weights: Weights, case: Case, pads: Pads) -> Array:
+        if name_of(case).startswith("bad") and self.answered:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        self.answered += 1
+        return super().answer(x, weights, case, pads)
+
+
+class CrashesOnce(Right):
+    """Dies on a bad case the first time; ``ATTEMPTS`` names the file by which it knows."""
+
+    def misbehave(self, stage: str) -> None:
+        with suppress(FileExistsError):
+            Path(os.environ["ATTEMPTS"]).touch(exist_ok=False)
+            os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class Hogs(Right):
+    """Holds 512 MiB of memory, itself or in a process that it starts."""
+
+    code = "import threading; held = b'x' * (512 << 20); threading.Event().wait()"
+
+    def misbehave(self, stage: str) -> None:
+        if stage == "build":
+            exec(self.code, {})
+        subprocess.run([sys.executable, "-S", "-c", self.code], check=True)
+
+
+class Leaks(Right):
+    """Keeps 4 MiB of every job; ``ATTEMPTS`` names the file in which it counts its workers."""
+
+    def open(self) -> None:
+        self.kept: list[bytes] = []
+        with Path(os.environ["ATTEMPTS"]).open("a") as file:
+            file.write("x")
+
+    def answer(self, x: Array, weights: Weights, case: Case, pads: Pads) -> Array:
+        self.kept.append(b"x" * 2**22)
+        return super().answer(x, weights, case, pads)
+
+
+class Sends(Right):
+    """Does something else than to send the answer of a bad case; what, its case's name says."""
+
+    def bend(self, output: Array, how: str) -> Array:
+        worker = self.enter.__self__  # type: ignore[attr-defined]
+        right = worker.send
+
+        def send(message: dict[str, Any], payload: bytes = b"") -> None:
+            worker.send = right
+            if how == "twice":
+                right(message, payload)
+                right(message, payload)
+            elif how == "half":
+                os.write(worker.answers, protocol.encode(message, payload)[:-5])
+            else:
+                hang()
+
+        worker.send = send
+        return output
 
 
 class Floods(Right):
@@ -553,6 +622,29 @@ class NeedsWhatIsMissing(Right):
 
     name = "needs-what-is-missing"
     distributions = ("no-such-distribution", "numpy")
+
+
+def _interrupted(case: Case) -> Spelling:
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except KeyboardInterrupt as error:
+        raise ValueError("what a library makes of an interrupt") from error
+    raise AssertionError
+
+
+class InterruptedInThePlan(Right):
+    """An interrupt comes where a library makes another exception of it, or out of an ``exec``."""
+
+    variants = {
+        "exception": _interrupted,
+        "exec": lambda case: exec("import os; os.kill(os.getpid(), 2)"),
+    }
+
+
+class DeclaresTooMuch(Right):
+    """Declares pads that no memory holds."""
+
+    variants = {"asked": asked, "huge": lambda case: Spelling(((0, 10**9),) * case.rank, "")}
 
 
 class BreaksInThePlan(Right):

@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance import cases, pipeline, plan
 from conformance.domain.records import Job, Outcome
-from conformance.execute.local import Deadlines, LocalEngine
+from conformance.execute.local import Limits, LocalEngine
 from conformance.pipeline import Finished, Options
 
 FAKES = "tests.fakes:"
@@ -20,7 +20,7 @@ defaults: {op: conv, input: [4, 5], kernel: [2, 3], stride: [1, 2], channels: 2,
 cases:
 """
 
-PATIENT = Deadlines()
+PATIENT = Limits()
 
 STAGES = ("build", "convert", "load", "run")
 BETWEEN = ("good-0", "bad-build", "bad-convert", "good-1", "bad-load", "good-2", "bad-run", "good-3")
@@ -54,14 +54,14 @@ def jobs(folder: Path, fake: str, names: Sequence[str]) -> list[Job]:
     return plan.plan(cases.load([case_file(folder, names)]), plan.select_runners([FAKES + fake]))
 
 
-def engine(fake: str, slots: int = 1, deadlines: Deadlines = PATIENT) -> LocalEngine:
+def engine(fake: str, slots: int = 1, limits: Limits = PATIENT) -> LocalEngine:
     """A local engine with one fake."""
     (chosen,) = plan.select_runners([FAKES + fake]).runners.values()
-    return LocalEngine({chosen.runner.name: (chosen.spec, chosen.runner)}, slots, deadlines)
+    return LocalEngine({chosen.runner.name: (chosen.spec, chosen.runner)}, slots, limits)
 
 
 def outcomes(
-    folder: Path, fake: str, names: Sequence[str], slots: int = 1, deadlines: Deadlines = PATIENT
+    folder: Path, fake: str, names: Sequence[str], slots: int = 1, limits: Limits = PATIENT
 ) -> list[tuple[Job, Outcome]]:
     """What becomes of these cases in a fake, in the order in which they end."""
-    return list(engine(fake, slots, deadlines).run(jobs(folder, fake, names)))
+    return list(engine(fake, slots, limits).run(jobs(folder, fake, names)))

@@ -222,6 +222,11 @@ FIELDS = {
     "empty-exclude": ("exclude: [{}]; matrix: {stride: [1, 2]}; name: 's{stride}'", "4:15", "exclude"),
     "input-over-1-gib": ("input: [20000, 20000]", "4:12", "input: an array of 160 … 1 GiB"),
     "padded-input-over-1-gib": ("padding: 300000000", "6:12", "2400000024 bytes … 1 GiB"),
+    "too-much-work": (
+        "input: [512, 512]; kernel: 31; channels: 64; filters: 64",
+        "5:13",
+        "kernel: 1031865892864 multiply-adds; allowed: up to 17179869184",
+    ),
     "output-over-1-gib": ("filters: 100000; input: [200, 200]; kernel: 1", "4:14", "16000000000 bytes … 1 GiB"),
     "kernel-over-1-gib": (
         "kernel: 20000; input: 20000; padding: valid; filters: 20000",

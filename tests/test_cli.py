@@ -8,6 +8,7 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,7 +17,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from conformance import __version__, cases, cli, journal, packaged, plan, runners
+from conformance import __version__, cases, cli, environments, journal, packaged, plan, runners
 from tests.fakes import ROOT
 from tests.render.test_sarif import LOG as SARIF
 from tests.small_runs import FAKES, case_file
@@ -229,6 +230,15 @@ def test_2_a_runner_that_cannot_start_makes_the_run_incomplete(tmp_path: Path) -
     assert conformance("gate", tmp_path / "run").returncode == 2
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background, these tests too, ignores SIGINT, and so does all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(tmp_path: Path, number: int) -> None:
     """More jobs come before the one that hangs than a worker is ahead, so most have been recorded."""
@@ -257,6 +267,13 @@ def test_2_an_interrupted_run_keeps_what_it_has_and_says_that_it_is_incomplete(t
     assert (found.planned, found.footer, found.complete) == (204, None, False)
     assert conformance("gate", tmp_path / "run").returncode == 2
     assert conformance("accept", tmp_path / "run", "--expectations", tmp_path / "known").returncode == 4
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("how", ["exception", "exec"])
+def test_2_an_interrupt_is_one_wherever_it_comes(tmp_path: Path, how: str) -> None:
+    ended = run(tmp_path, f"InterruptedInThePlan/{how}")
+    assert (ended.returncode, ended.stderr.strip()) == (2, "interrupted")
 
 
 def test_4_an_error_is_one_line_that_no_terminal_and_no_ci_log_takes_for_a_command() -> None:
@@ -294,6 +311,11 @@ def test_3_a_fault_of_this_program_says_so(tmp_path: Path) -> None:
         (["run", "--shard", "half"], "'half'; allowed: I/N with 1 <= I <= N"),
         (["run", "--jobs", "0"], "0 is not in the range"),
         (["run", "--timeout", "0"], "not in the range"),
+        (["run", "--memory", "-1"], "not in the range"),
+        (
+            ["run", "--runner", "tests.fakes:DeclaresTooMuch"],
+            "tests.fakes:DeclaresTooMuch/huge with pads 0.1000000000: input: an array of",
+        ),
         (["run", "--expectations", "nowhere"], "nowhere is no folder; allowed: a folder of expectation files"),
         (
             ["run", "--format", "pdf"],
@@ -600,7 +622,8 @@ def test_doctor_says_what_is_installed() -> None:
     assert ended.returncode == 0
     for name in runners.CORE:
         assert f"\n{name}: ready: " in "\n" + ended.stdout
-    assert f"torch: ready: torch {plan.installed(runners.load('torch'))['torch']}\n" in ended.stdout
+    found = environments.installed(runners.load("torch"))
+    assert f"torch: ready: python {found['python']}, torch {found['torch']}\n" in ended.stdout
     assert "    variants: explicit, same, symmetric, channels-last\n" in ended.stdout
     assert "a negative control" in ended.stdout
 

@@ -204,7 +204,7 @@ def test_nothing_is_left_beside_a_file_that_cannot_be_written(tmp_path: Path) ->
 
 
 def test_without_onnxruntime_a_rewrite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conformance.plan.installed", lambda runner: {"onnx": "1"})
+    monkeypatch.setattr("conformance.environments.installed", lambda runner: {"onnx": "1"})
     with pytest.raises(InputError, match="the proof needs onnxruntime, which is not installed; try: python -m pip"):
         fix(write(tmp_path / "m.onnx", MIXED), tmp_path / "fixed.onnx")
     assert not (tmp_path / "fixed.onnx").exists()

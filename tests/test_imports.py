@@ -19,7 +19,18 @@ MODULES = {
 
 CHILD = [name for name in SOURCES if name.startswith(("domain/", "runners/"))]
 
-FRAMEWORKS = {"torch", "tensorflow", "keras", "tf_keras", "onnx", "onnxruntime", "onnx2keras", "onnxscript", "jax"}
+FRAMEWORKS = {
+    "torch",
+    "tensorflow",
+    "keras",
+    "tf_keras",
+    "onnx",
+    "onnxruntime",
+    "onnx2keras",
+    "onnxscript",
+    "jax",
+    "ml_dtypes",
+}
 
 STEPS = {"cases", "plan", "execute", "judge", "gate", "render"}
 """The pipeline's verbs; none imports another."""

@@ -60,12 +60,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job gave no output, in the words of whoever refused, raised or killed it."""
+    """Why a job gave no output, in the words of whoever refused, raised or killed it.
+
+    ``again`` is how it went, once more and alone in a fresh worker, with a job that ended one: ``alone too``,
+    ``only after others``, or ``not again`` where it had been the first of its worker.
+    """
 
     message: str
     stage: str = ""
     exception: str = ""
     stderr: str = ""
+    again: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ batch. A Dask worker that is lost costs its batches another try elsewhere, which
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from conformance import __version__
 from conformance.domain.records import Failure, Job, Outcome
 from conformance.errors import InputError
-from conformance.execute.local import Deadlines, LocalEngine, Standing
+from conformance.execute import machine
+from conformance.execute.local import Limits, LocalEngine, Standing
 from conformance.runners import load
 from conformance.runners.contract import Runner
 
@@ -45,13 +45,15 @@ class DaskEngine:
         runners: Mapping[str, tuple[str, Runner]],
         scheduler: str,
         slots: int,
-        deadlines: Deadlines,
+        limits: Limits,
     ) -> None:
+        if elsewhere := [name for name, (_, runner) in runners.items() if runner.python]:
+            raise InputError(f"{', '.join(elsewhere)} in another interpreter on a cluster; allowed: --engine local")
         self.specs = {name: spec for name, (spec, _) in runners.items()}
         self.distributions = {name: runner.distributions for name, (_, runner) in runners.items()}
         self.scheduler = scheduler
-        self.slots = slots or len(os.sched_getaffinity(0))
-        self.deadlines = deadlines
+        self.slots = slots or machine.cores()
+        self.limits = limits
 
     def run(self, jobs: Iterable[Job]) -> Generator[tuple[Job, Outcome], None, None]:
         """Every job with its outcome, batch by batch as they end.
@@ -67,7 +69,7 @@ class DaskEngine:
         done = as_completed(loop=client.loop)
 
         def submit(batch: list[Job]) -> None:
-            future = client.submit(run_batch, batch, self.specs, self.deadlines, pure=False)
+            future = client.submit(run_batch, batch, self.specs, self.limits, pure=False)
             asked[future.key] = future, batch
             done.add(future)
 
@@ -130,14 +132,19 @@ def divided(jobs: Iterable[Job]) -> Iterator[list[Job]]:
 
 
 def _outcomes(future: Future, batch: list[Job]) -> Iterator[tuple[Job, Outcome]]:
-    """What a batch's end means for its jobs: those of a batch that could not be run anywhere did not run."""
-    if future.status == "finished":
-        for number, outcome in future.result():
-            yield batch[number], outcome
-        return
-    reason = f"its batch ended {future.status} on the cluster: {future.exception() if future.status == 'error' else ''}"
-    for job in batch:
-        yield job, Outcome("not_run", failure=Failure(reason.strip(": ")))
+    """What a batch's end means for its jobs: those of a batch that could not be run anywhere did not run.
+
+    Where the Dask worker that holds the answer is lost by now, this waits for another one's.
+    """
+    try:
+        if future.cancelled():
+            raise RuntimeError("cancelled by the scheduler")
+        found = future.result()
+    except Exception as error:
+        failure = Failure(f"its batch could not be run on the cluster: {error}", exception=type(error).__name__)
+        found = [(number, Outcome("not_run", failure=failure)) for number in range(len(batch))]
+    for number, outcome in found:
+        yield batch[number], outcome
 
 
 def versions(distributions: Mapping[str, Iterable[str]]) -> dict[str, str]:
@@ -157,13 +164,13 @@ _idle: dict[Any, deque[Standing]] = {}
 """In a Dask worker: the engines that wait for the next batch; each thread that runs one has it for itself."""
 
 
-def run_batch(jobs: list[Job], specs: Specs, deadlines: Deadlines) -> list[tuple[int, Outcome]]:
+def run_batch(jobs: list[Job], specs: Specs, limits: Limits) -> list[tuple[int, Outcome]]:
     """In a Dask worker: the outcomes of a batch with the jobs' places in it, in the order in which they ended."""
-    waiting = _idle.setdefault((tuple(specs.items()), deadlines), deque())
+    waiting = _idle.setdefault((tuple(specs.items()), limits), deque())
     try:
         engine = waiting.pop()
     except IndexError:
-        engine = Standing(LocalEngine({name: (spec, load(spec)) for name, spec in specs.items()}, 1, deadlines))
+        engine = Standing(LocalEngine({name: (spec, load(spec)) for name, spec in specs.items()}, 1, limits))
     places = {job.key: number for number, job in enumerate(jobs)}
     found = [(places[job.key], outcome) for job, outcome in engine.run(jobs)]
     waiting.append(engine)

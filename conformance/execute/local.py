@@ -1,13 +1,17 @@
-"""The local engine: jobs in worker processes on this machine; every job comes back exactly once."""
+"""The local engine: jobs in worker processes on this machine; every job comes back exactly once.
+
+A worker that dies, overruns a deadline, holds too much memory or sends garbage costs the job that it was
+at. That job is tried once more, alone in a fresh worker, which adds to what is known of it and changes
+nothing of how it ended; the jobs after it go on in another fresh worker.
+"""
 
 from __future__ import annotations
 
-import os
 import selectors
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import inf
 
@@ -15,6 +19,7 @@ import numpy as np
 
 from conformance.domain.records import Failure, Job, Outcome
 from conformance.domain.tensors import element
+from conformance.execute import machine
 from conformance.execute.process import WorkerProcess
 from conformance.runners.contract import Runner
 from conformance.runners.protocol import GarbageError
@@ -25,6 +30,8 @@ AHEAD = 32
 STARTS = 3
 """Attempts to start a runner's worker, or to get one job further, before its jobs are left not run."""
 
+WATCH = 0.25
+"""Seconds between two looks at a worker's memory."""
 
 WINDOW = 1.0
 """Seconds over which the share of waiting is measured."""
@@ -40,24 +47,49 @@ UNPLACED = 2.0
 
 
 @dataclass(frozen=True)
-class Deadlines:
-    """Seconds that a worker may spend in a stage."""
+class Limits:
+    """What a worker may use: seconds in each stage, bytes of memory, GPUs.
+
+    ``build`` counts for ``convert`` and ``load`` too, 0 for as much as ``job``. ``memory`` counts what the worker has
+    started as well, 0 for a core's share of the machine's.
+    """
 
     open: float = 180.0
     job: float = 60.0
+    build: float = 0.0
+    memory: int = 0
+    gpu: bool = False
 
     def of(self, stage: str) -> float:
-        """The deadline of a stage; an answer waits for the parent, and between jobs there is none."""
-        return {"open": self.open, "answer": float("inf"), "": float("inf")}.get(stage, self.job)
+        """The deadline of a stage of a job."""
+        return self.build or self.job if stage in ("build", "convert", "load") else self.job
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A job that ended its worker, and waits to be tried alone; ``others`` had been answered there before."""
+
+    sequence: int
+    job: Job
+    outcome: Outcome
+    others: bool
+
+    def tried(self, ended: bool) -> tuple[Job, Outcome]:
+        """The job as it ended first, with whether it ended a worker of its own as well."""
+        assert self.outcome.failure is not None
+        again = "alone too" if ended else "only after others" if self.others else "not again"
+        return self.job, replace(self.outcome, failure=replace(self.outcome.failure, again=again))
 
 
 @dataclass
 class Lane:
-    """The jobs of one runner that wait, and what is known of its speed."""
+    """The jobs of one runner that wait, and what is known of its speed; ``failure`` is why it cannot be started."""
 
     runner: Runner
     spec: str
     queue: deque[list[tuple[int, Job]]] = field(default_factory=deque)
+    suspects: deque[Suspect] = field(default_factory=deque)
+    failure: Failure | None = None
     left: int = 0
     workers: int = 0
     stumbles: int = 0
@@ -82,16 +114,25 @@ class Lane:
         self.queue.extendleft(reversed(groups))
         self.left += sum(map(len, groups))
 
+    def not_run(self) -> Iterator[tuple[Job, Outcome]]:
+        """What waits, now that it cannot be started."""
+        while self.suspects:
+            suspect = self.suspects.popleft()
+            yield suspect.job, suspect.outcome
+        while self.queue:
+            for _, job in self.take():
+                yield job, Outcome("not_run", failure=self.failure)
+
 
 class LocalEngine:
-    """Runs jobs in up to ``slots`` workers at a time."""
+    """Runs jobs in up to ``slots`` workers at a time, as many as there are cores where that is 0."""
 
-    def __init__(
-        self, runners: Mapping[str, tuple[str, Runner]], slots: int = 0, deadlines: Deadlines = Deadlines()
-    ) -> None:
+    def __init__(self, runners: Mapping[str, tuple[str, Runner]], slots: int = 0, limits: Limits = Limits()) -> None:
         self.lanes = {name: Lane(runner, spec) for name, (spec, runner) in runners.items()}
-        self.slots = slots or len(os.sched_getaffinity(0))
-        self.deadlines = deadlines
+        self.slots = slots or machine.cores()
+        self.limits = limits
+        self.memory = limits.memory or machine.share(max(self.slots, machine.cores()))
+        self._alone: dict[WorkerProcess, Suspect] = {}
         self._selector = selectors.DefaultSelector()
         self._workers: dict[WorkerProcess, Lane] = {}
         self._window = time.monotonic()
@@ -113,10 +154,15 @@ class LocalEngine:
             while True:
                 if not any(lane.queue for lane in self.lanes.values()):
                     self._draw(1)
+                for lane in self.lanes.values():
+                    if lane.failure:
+                        yield from lane.not_run()
                 for worker in self._idle_workers():
                     self._feed(worker, self._workers[worker])
                 self._start_workers()
                 if not self._workers:
+                    if self._source:
+                        continue
                     return
                 for key, _ in self._wait():
                     worker, channel = key.data
@@ -168,9 +214,9 @@ class LocalEngine:
         return events
 
     def _start_workers(self) -> None:
-        """Give each free slot to the runner with the most work left for one more worker."""
+        """Give each free slot to a job that is to be tried alone, or to the runner with the most work for a worker."""
         while True:
-            lanes = [lane for lane in self.lanes.values() if lane.left and self._worth(lane)]
+            lanes = [lane for lane in self.lanes.values() if not lane.failure and (lane.suspects or self._worth(lane))]
             if not lanes:
                 return
             if len(self._workers) >= self.slots:
@@ -178,10 +224,15 @@ class LocalEngine:
                 if not idle:
                     return
                 self._end(idle[0])
-            lane = max(lanes, key=lambda lane: lane.rest / (lane.workers + 1))
-            worker = WorkerProcess(lane.spec, lane.runner.environ)
-            lane.workers += 1
+            lane = max(lanes, key=lambda lane: (bool(lane.suspects), lane.rest / (lane.workers + 1)))
+            worker = WorkerProcess(lane.spec, lane.runner.environ, lane.runner.python, self.limits.gpu)
             self._workers[worker] = lane
+            if lane.suspects:
+                suspect = self._alone[worker] = lane.suspects.popleft()
+                worker.ask([(suspect.sequence, suspect.job)])
+                worker.closing = True
+            else:
+                lane.workers += 1
             self._selector.register(worker.answers, selectors.EVENT_READ, (worker, "answers"))
             self._selector.register(worker.words, selectors.EVENT_READ, (worker, "words"))
 
@@ -190,14 +241,14 @@ class LocalEngine:
 
         A second one helps only where this process waits for the first, and does not lag behind it.
         """
-        if lane.workers == 0:
-            return True
+        if not lane.left or not lane.workers:
+            return lane.left > 0
         known = lane.seconds > WINDOW and self._idle > IDLE
         return known and (self._source is not None or lane.rest / lane.workers > 2 * lane.opening)
 
     def _feed(self, worker: WorkerProcess, lane: Lane) -> None:
         """Keep a ready worker supplied; end it when there is nothing left for it."""
-        while len(worker.waiting) < AHEAD:
+        while len(worker.waiting) < AHEAD and not worker.closing:
             while not lane.queue and self._draw(1):
                 pass
             if not lane.queue:
@@ -206,7 +257,7 @@ class LocalEngine:
         worker.flush()
         if worker.unsent and worker.requests not in self._selector.get_map():
             self._selector.register(worker.requests, selectors.EVENT_WRITE, (worker, "requests"))
-        if not worker.waiting and self._source is None:
+        if not worker.waiting and (worker.closing or self._source is None):
             self._end(worker)
 
     def _answers(self, worker: WorkerProcess) -> Iterator[tuple[Job, Outcome]]:
@@ -216,6 +267,7 @@ class LocalEngine:
         """
         lane = self._workers[worker]
         ended: list[tuple[Job, Outcome]] = []
+        garbage, twice = "", False
         try:
             frames = worker.receive()
             if frames is None:
@@ -224,25 +276,29 @@ class LocalEngine:
             for message, payload in frames:
                 if message["kind"] == "ready":
                     worker.ready = True
+                    worker.opened = machine.resident(worker.process.pid)
                     lane.opening = time.monotonic() - worker.started
                 elif message["kind"] == "failed":
                     worker.failure = message
                 else:
                     if not worker.waiting or message["sequence"] != worker.waiting[0][0]:
+                        twice = message["sequence"] == worker.last
                         raise GarbageError(f"an answer out of sequence: {message['sequence']}")
                     outcome = self._outcome(message, payload, worker)
-                    _, job = worker.waiting.popleft()
+                    worker.last, job = worker.waiting.popleft()
                     lane.stumbles = 0
                     lane.seconds += outcome.seconds
                     lane.finished += 1
                     ended.append((job, outcome))
         except (GarbageError, KeyError, TypeError, ValueError) as error:
-            yield from ended
-            yield from self._lost(worker, "crashed", f"the worker's answer cannot be read: {error}")
-            return
-        if worker.ready:
+            garbage = f"the worker's answer cannot be read: {error}"
+        if ended and worker in self._alone:
+            ended = [self._alone[worker].tried(ended=False)]
+        if worker.ready and not garbage:
             self._feed(worker, lane)
         yield from ended
+        if garbage:
+            yield from self._lost(worker, "crashed", garbage, not twice)
 
     @staticmethod
     def _outcome(message: dict[str, object], payload: bytes, worker: WorkerProcess) -> Outcome:
@@ -260,7 +316,7 @@ class LocalEngine:
         return Outcome("unsupported" if message["refused"] else "raised", failure=failure, seconds=seconds)
 
     def _overrun(self, worker: WorkerProcess) -> Iterator[tuple[Job, Outcome]]:
-        """End a worker that has stayed too long in a stage."""
+        """End a worker that has stayed too long in a stage, or that holds too much memory."""
         place, now = worker.mark.read(), time.monotonic()
         if place is None:
             worker.unplaced = worker.unplaced or now
@@ -268,44 +324,69 @@ class LocalEngine:
                 yield from self._lost(worker, "crashed", "the worker wrote over the record of where it is")
             return
         worker.unplaced = 0.0
-        if worker.waiting and worker.waiting[0][0] != place.sequence:
-            # Answers lie in the channel, still to be read; or the worker is stuck between two jobs.
-            if worker.silent(now) > STUCK * self.deadlines.job:
-                yield from self._lost(worker)
+        if now - worker.watched > WATCH:
+            worker.watched = now
+            held = machine.resident(worker.process.pid)
+            if held > self.memory:
+                reason = f"the worker held {held >> 20:,} MiB of memory; its limit is {self.memory >> 20:,} MiB"
+                yield from self._lost(worker, "crashed", reason)
+                return
+            worker.closing |= worker.ready and held > (worker.opened + self.memory) / 2  # it has grown; rather anew
+        if worker.ready and not worker.waiting:
             return
-        limit = self.deadlines.of(place.stage)
-        if now - place.since > limit:
-            yield from self._lost(worker, "timed_out", f"still in {place.stage!r} after {limit:g} s")
+        if not worker.ready:
+            stage, limit, spent = "open", self.limits.open, now - place.since
+        elif place.sequence != worker.waiting[0][0]:
+            # Answers lie in the channel, still to be read; or the worker is stuck between two jobs.
+            stage, limit, spent = "", STUCK * self.limits.job, worker.silent(now)
+        else:
+            stage, limit, spent = place.stage, self.limits.of(place.stage), now - place.since
+            if stage in ("", "answer") and spent > limit:  # its answer waits for the parent, or does not come
+                spent = min(spent, worker.silent(now))
+        if spent > limit:
+            reason = f"still in {stage!r} after {limit:g} s" if stage else f"no whole answer came in {limit:g} s"
+            yield from self._lost(worker, "timed_out" if stage else "crashed", reason)
 
-    def _lost(self, worker: WorkerProcess, kind: str = "crashed", reason: str = "") -> Iterator[tuple[Job, Outcome]]:
-        """A worker is gone: its job in flight ends so, the rest waits for a fresh one."""
+    def _lost(
+        self, worker: WorkerProcess, kind: str = "crashed", reason: str = "", blamed: bool | None = None
+    ) -> Iterator[tuple[Job, Outcome]]:
+        """A worker is gone: its job in flight ends so, the rest waits for a fresh one.
+
+        ``blamed`` is whether that is the first one that waits for its answer; by the worker's place where it is None.
+        """
         lane = self._workers[worker]
         place = worker.mark.read()
         stage, since = (place.stage, place.since) if place else ("", time.monotonic())
         message = reason or str(worker.failure.get("message", "")) or f"the worker {worker.ending()}"
+        suspect = self._alone.get(worker)
         self._end(worker)
-        exception = str(worker.failure.get("exception", ""))
-        failure = Failure(message, stage, exception, worker.last_words)
+        failure = Failure(message, stage, str(worker.failure.get("exception", "")), worker.last_words)
         waiting = list(worker.waiting)
-        if worker.ready and waiting and (reason or place is None or (stage and place.sequence == waiting[0][0])):
-            job = waiting.pop(0)[1]
+        if blamed is None:
+            blamed = place is None or any(sequence == place.sequence for sequence, _ in waiting)
+        if worker.ready and waiting and blamed:
             lane.stumbles = 0
+            sequence, job = waiting.pop(0)
             lane.put_back(waiting)
-            yield job, Outcome(kind, failure=failure, seconds=time.monotonic() - since)
+            if suspect:
+                yield suspect.tried(ended=True)
+            else:
+                outcome = Outcome(kind, failure=failure, seconds=time.monotonic() - since)
+                lane.suspects.append(Suspect(sequence, job, outcome, worker.last >= 0))
             return
-        lane.put_back(waiting)
+        if suspect:
+            lane.suspects.extendleft([suspect] if waiting else [])
+        else:
+            lane.put_back(waiting)
         lane.stumbles += 1
-        if lane.stumbles < STARTS:
-            return
-        self._draw()
-        reason = f"its worker could not be kept up {STARTS} times: {message}"
-        while lane.queue:
-            for _, job in lane.take():
-                yield job, Outcome("not_run", failure=Failure(reason, stage, exception, worker.last_words))
+        if lane.stumbles >= STARTS:
+            lane.failure = replace(failure, message=f"its worker could not be kept up {STARTS} times: {message}")
 
     def _end(self, worker: WorkerProcess) -> None:
         """Kill and forget a worker."""
-        self._workers.pop(worker).workers -= 1
+        lane = self._workers.pop(worker)
+        if self._alone.pop(worker, None) is None:
+            lane.workers -= 1
         for descriptor in (worker.answers, worker.words, worker.requests):
             if descriptor in self._selector.get_map():
                 self._selector.unregister(descriptor)

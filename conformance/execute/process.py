@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from conformance import environments
 from conformance.domain.records import Job
 from conformance.runners import protocol
 
@@ -31,15 +32,24 @@ PINNED = {
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "-1",
+    "HIP_VISIBLE_DEVICES": "-1",
     "PYTHONUNBUFFERED": "1",
 }
 """Every worker has one thread and sees no GPU: as many workers run as the machine has cores."""
 
+GPUS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
+"""Those of them that a worker gets as they are here where GPUs are asked for."""
+
 
 class WorkerProcess:
-    """A fresh interpreter with one runner, in a session of its own."""
+    """A fresh interpreter with one runner, in a session of its own; ``python`` is another one's path, or empty.
 
-    def __init__(self, spec: str, environ: Mapping[str, str]) -> None:
+    ``waiting`` are the jobs that it was asked for and has not answered, ``last`` is the number of the one that it
+    answered last; it is given no more once it is ``closing``. ``opened`` are the bytes that it held when it had opened.
+    """
+
+    def __init__(self, spec: str, environ: Mapping[str, str], python: str = "", gpu: bool = False) -> None:
+        pinned = {name: value for name, value in PINNED.items() if not (gpu and name in GPUS)}
         child_requests, self.requests = os.pipe()
         self.answers, child_answers = os.pipe()
         self.words, child_words = os.pipe()
@@ -49,12 +59,12 @@ class WorkerProcess:
             self.mark.write(-1, "open", time.monotonic())
             descriptors = (child_requests, child_answers, place.fileno())
             self.process = subprocess.Popen(
-                [sys.executable, str(WORKER), spec, *map(str, descriptors)],
+                [python or sys.executable, str(WORKER), spec, *map(str, descriptors), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=child_words,
                 stderr=child_words,
                 pass_fds=descriptors,
-                env={**os.environ, **PINNED, **environ},
+                env={**environments.inherited(python), **pinned, **environ},
                 start_new_session=True,
             )
         for descriptor in (child_requests, child_answers, child_words):
@@ -65,6 +75,10 @@ class WorkerProcess:
         self.ready = False
         self.started = time.monotonic()
         self.waiting: deque[tuple[int, Job]] = deque()
+        self.last = -1
+        self.closing = False
+        self.opened = 0
+        self.watched = self.started
         self.failure: dict[str, Any] = {}
         self.unplaced = 0.0
         self.heard = self.started
@@ -80,6 +94,8 @@ class WorkerProcess:
     def ask(self, jobs: list[tuple[int, Job]]) -> None:
         """Ask for the jobs of one case, with the next ``flush``."""
         case = jobs[0][1].case
+        if not self.waiting:
+            self.heard = time.monotonic()  # it had nothing to say before
         self.waiting += jobs
         self._unsent += protocol.encode(
             {"case": case.to_wire(), "jobs": [(sequence, job.variant) for sequence, job in jobs]}

@@ -44,6 +44,7 @@ def detail(job: Job, header: Mapping[str, Any]) -> Record:
         "code": printable(result.get("code", "")),
         "failed": printable((failure.get("exception") or "Message") + stage),
         "message": head(failure.get("message", ""), MESSAGE),
+        "again": printable(failure.get("again", "")),
         "stderr": tail(failure.get("stderr", ""), MESSAGE),
         "entry": {name: printable(entry.get(name) or "") for name in ("where", "reason", "link")},
         "people": [(name, printable(str(text))) for name, text in people if text],
@@ -55,9 +56,20 @@ def detail(job: Job, header: Mapping[str, Any]) -> Record:
 
 def command(header: Mapping[str, Any], case: str, runner: str, variant: str) -> str:
     """What runs one job again, for a shell."""
-    spec = header.get("runners", {}).get(runner, {}).get("spec", runner)
+    about = header.get("runners", {}).get(runner, {})
+    python = f"@{about['interpreter']}" if about.get("interpreter") else ""
     paths = header.get("selection", {}).get("paths", [])
-    parts = ["conformance", "run", *paths, "--runner", f"{spec}/{variant}", "-k", case, "--out", "reports/again"]
+    parts = [
+        "conformance",
+        "run",
+        *paths,
+        "--runner",
+        f"{about.get('spec', runner)}/{variant}{python}",
+        "-k",
+        case,
+        "--out",
+        "reports/again",
+    ]
     return printable(shlex.join(parts))
 
 

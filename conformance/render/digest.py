@@ -255,8 +255,9 @@ def explain(result: Mapping[str, object]) -> str:
     record: Record = dict(result)
     if failure := record.get("failure"):
         words = ": ".join(filter(None, (failure.get("exception"), failure.get("message"))))
-        stage = f" (stage {one_line(failure['stage'])})" if failure.get("stage") else ""
-        return one_line(words, 180) + stage
+        where = f"stage {failure['stage']}" if failure.get("stage") else ""
+        told = "; ".join(map(one_line, filter(None, (where, failure.get("again")))))
+        return one_line(words, 180) + (f" ({told})" if told else "")
     if record["verdict"] == "match":
         reason = (record.get("expectation") or {}).get("reason", "")
         return one_line("matches" + computed(record) + (f", against what is expected: {reason}" if reason else ""))

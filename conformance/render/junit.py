@@ -78,6 +78,7 @@ def details(result: Record, header: Mapping[str, Any]) -> str:
         "expected to end as": " ".join(filter(None, (entry.get("reason"), entry.get("where")))),
         "code": result.get("code", ""),
         "message": head(failure.get("message", ""), 2000),
+        "tried alone": failure.get("again", ""),
         f"write instead ({fix.get('variant')}, run and right)": fix.get("code", ""),
         "reproduce": command(header, result["case"], result["runner"], result["variant"]),
     }

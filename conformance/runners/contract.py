@@ -58,6 +58,8 @@ class Runner:
     """The extra of this distribution that installs them."""
     environ: Mapping[str, str] = {}
     """Environment variables of this runner's worker, and of no other."""
+    python: str = ""
+    """The interpreter of its worker, where that is another one than runs the suite."""
     refusals: Tuple[Refusal, ...] = ()
     precision: str = ""
     """What it computes in, where that is below a case's dtype: ``tf32``, ``float32``, ``float16`` or ``bfloat16``."""

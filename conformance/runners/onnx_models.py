@@ -18,7 +18,7 @@ from conformance.domain.records import Spelling
 from conformance.runners.contract import Runner, Weights, Write, another_size, call, last_axis_first, number, rounds_up
 
 if TYPE_CHECKING:
-    from conformance.runners.contract import Layer
+    from conformance.runners.contract import Array, Layer
 
 OPSET = 17
 """Old enough for every converter and new enough for ``Pad`` with its pads as an input."""
@@ -273,14 +273,11 @@ def single_node(part: Any, case: Case, weights: Weights, dynamic: bool = False) 
 
     Where specifications differ, ONNX's text and its shape inference do too, and no output size is stated.
     """
-    from onnx import NodeProto, helper, numpy_helper
+    from onnx import NodeProto, helper
 
     element = element_type(case.dtype)
-    kind = array_type(case.dtype)
     parts = {"w": weights.kernel if case.weighted else None, "b": weights.bias}
-    initializers = [
-        numpy_helper.from_array(part.astype(kind), name) for name, part in parts.items() if part is not None
-    ]
+    initializers = [tensor(name, part, case.dtype) for name, part in parts.items() if part is not None]
     given = part if isinstance(part, list) else [part]
     nodes = [one for one in given if isinstance(one, NodeProto)]
     initializers += [one for one in given if not isinstance(one, NodeProto)]
@@ -304,11 +301,24 @@ def single_node(part: Any, case: Case, weights: Weights, dynamic: bool = False) 
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version)
 
 
-def array_type(dtype: str) -> Any:
-    """The numpy type that onnx has for an element type; that of bfloat16 comes from ml_dtypes."""
+def tensor(name: str, array: Array, dtype: str) -> Any:
+    """An array as a tensor of an element type; by its bytes, as onnx takes no array of bfloat16 before 1.19."""
     from onnx import helper
 
-    return helper.tensor_dtype_to_np_dtype(element_type(dtype))
+    return helper.make_tensor(
+        name, element_type(dtype), array.shape, array.astype(array_type(dtype)).tobytes(), raw=True
+    )
+
+
+def array_type(dtype: str) -> Any:
+    """The numpy type of an element type; that of bfloat16 comes from ml_dtypes."""
+    import numpy as np
+
+    if dtype == "bfloat16":
+        import ml_dtypes
+
+        return np.dtype(ml_dtypes.bfloat16)
+    return np.dtype(dtype)
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.domain.case import Case
 from conformance.domain.records import Spelling
 from conformance.runners.contract import Weights
-from conformance.runners.onnx_models import array_type, element_type
+from conformance.runners.onnx_models import element_type, tensor
 from conformance.runners.onnxruntime import OnnxRuntime
 
 if TYPE_CHECKING:
@@ -45,13 +45,11 @@ class Rewritten(OnnxRuntime):
 
 def complete(model: Any, case: Case, weights: Weights) -> None:
     """Give a model of nodes its input, its output and its weights."""
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
-    element, kind = element_type(case.dtype), array_type(case.dtype)
+    element = element_type(case.dtype)
     shape = (case.batch, case.filters, *case.output(case.pads))
     model.graph.input.append(helper.make_tensor_value_info("x", element, case.input_shape))
     model.graph.output.append(helper.make_tensor_value_info("y", element, shape))
     parts = {"w": weights.kernel if case.weighted else None, "b": weights.bias}
-    model.graph.initializer.extend(
-        numpy_helper.from_array(part.astype(kind), name) for name, part in parts.items() if part is not None
-    )
+    model.graph.initializer.extend(tensor(name, part, case.dtype) for name, part in parts.items() if part is not None)

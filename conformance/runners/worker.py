@@ -123,18 +123,29 @@ def describe(error: BaseException, runner: Optional[Runner], stage: str) -> Dict
     }
 
 
-def end_with_parent() -> None:
-    """Have Linux kill this process when its parent dies, even while it hangs (``prctl(2)``)."""
-    if sys.platform == "linux":
-        import ctypes
+def end_before_parent(parent: int) -> None:
+    """Have Linux kill this process when its parent dies, even while it hangs, and before it where memory runs out.
 
-        ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+    See ``prctl(2)`` and ``proc_pid_oom_score_adj(5)``.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
+    if os.getppid() != parent:  # it died before
+        os._exit(1)
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("500")
+    except OSError:  # a system that forbids it
+        pass
 
 
 def main() -> None:
-    """``worker.py SPEC REQUESTS ANSWERS PLACE``: the runner, and three file descriptors."""
-    end_with_parent()
-    spec, *descriptors = sys.argv[1:]
+    """``worker.py SPEC REQUESTS ANSWERS PLACE PARENT``: the runner, three file descriptors, and whose child it is."""
+    spec, *descriptors, parent = sys.argv[1:]
+    end_before_parent(int(parent))
     Worker(spec, *map(int, descriptors)).serve()
 
 

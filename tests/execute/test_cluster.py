@@ -18,7 +18,7 @@ from conformance.domain.records import Job, Outcome
 from conformance.errors import InputError
 from conformance.execute import cluster
 from conformance.execute.cluster import BATCH, DaskEngine, divided
-from conformance.execute.local import Deadlines
+from conformance.execute.local import Limits
 from tests import small_runs
 from tests.fakes import ROOT, name_of
 from tests.small_runs import BETWEEN, FAKES
@@ -67,7 +67,7 @@ def dask() -> Iterator[Dask]:
 def engine(dask: Dask, fake: str) -> DaskEngine:
     """The distributed engine with one fake."""
     selection = plan.select_runners([FAKES + fake])
-    return DaskEngine(selection.specs, dask.address, 1, Deadlines(open=30.0, job=20.0))
+    return DaskEngine(selection.specs, dask.address, 1, Limits(open=30.0, job=20.0))
 
 
 def test_bad_endings_are_the_same_as_on_one_machine(dask: Dask, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 from conformance import journal, pipeline
 from conformance.domain.records import OUTCOMES, Job, Outcome
 from conformance.execute import local
-from conformance.execute.local import STARTS, Deadlines
+from conformance.execute.local import STARTS, Limits
 from conformance.execute.process import PINNED, TAIL
 from tests import small_runs
 from tests.fakes import LAST_WORDS, ROOT, name_of
@@ -28,7 +28,7 @@ from tests.small_runs import BETWEEN, FAKES, STAGES, case_file, engine, jobs, ou
 ONE = ("good-0", "bad-build", "good-1", "bad-run", "good-2")
 """The first and the last stage, with innocents around them."""
 
-SHORT = Deadlines(open=30.0, job=1.5)
+SHORT = Limits(open=30.0, job=1.5)
 
 
 def children() -> set[int]:
@@ -96,6 +96,82 @@ def test_a_variant_that_dies_leaves_the_other_variants_of_its_case(tmp_path: Pat
 def test_the_exception_of_what_it_raised_is_named(tmp_path: Path) -> None:
     found = results(small_runs.run(tmp_path, "Raises/asked", ["bad-run"]))
     assert found["bad-run", "asked"]["failure"]["exception"] == "ZeroDivisionError"
+
+
+@pytest.mark.parametrize(
+    ("fake", "names", "again"),
+    [
+        ("Crashes", ("good-0", "bad-run", "good-1"), "alone too"),
+        ("CrashesAfterOthers", ("good-0", "bad-run", "good-1"), "only after others"),
+        ("CrashesOnce", ("bad-run", "good-0"), "not again"),
+    ],
+)
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_job_that_ends_its_worker_is_tried_once_more_alone_and_stays_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: str, names: tuple[str, ...], again: str, slots: int
+) -> None:
+    monkeypatch.setenv("ATTEMPTS", str(tmp_path / "attempts"))
+    ended = outcomes(tmp_path, f"{fake}/asked", names, slots)
+    assert sorted(name_of(job.case) for job, _ in ended) == sorted(names)
+    for job, outcome in ended:
+        if name_of(job.case).startswith("good"):
+            assert outcome.kind == "completed"
+            continue
+        assert outcome.kind == "crashed"
+        assert outcome.failure is not None
+        assert (outcome.failure.message, outcome.failure.again) == ("the worker died by SIGSEGV", again)
+
+
+def test_a_worker_that_holds_too_much_is_ended_and_says_so(tmp_path: Path) -> None:
+    """What it holds itself, while it builds, and what a process holds that it started, while it runs."""
+    ended = outcomes(tmp_path, "Hogs/asked", ONE, slots=2, limits=Limits(memory=256 << 20))
+    kinds = {name_of(job.case): outcome.kind for job, outcome in ended}
+    assert kinds == {name: "completed" if name.startswith("good") else "crashed" for name in ONE}
+    for job, outcome in ended:
+        if name_of(job.case).startswith("bad"):
+            assert outcome.failure is not None
+            assert outcome.failure.message.endswith("MiB of memory; its limit is 256 MiB")
+            assert (outcome.failure.stage, outcome.failure.again) == (name_of(job.case)[4:], "alone too")
+
+
+def test_a_worker_that_grows_from_job_to_job_is_replaced_before_it_costs_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = tmp_path / "attempts"
+    monkeypatch.setenv("ATTEMPTS", str(attempts))
+    monkeypatch.setattr(local, "WATCH", 0.0)
+    names = [f"good-{number}" for number in range(200)]
+    ended = outcomes(tmp_path, "Leaks/asked", names, limits=Limits(memory=512 << 20))
+    assert [outcome.kind for _, outcome in ended] == ["completed"] * len(names)
+    assert len(attempts.read_text()) > 1
+
+
+def test_an_answer_that_comes_twice_costs_no_other_job(tmp_path: Path) -> None:
+    names = ["good-0", "bad-twice", "good-1", "good-2"]
+    ended = outcomes(tmp_path, "Sends/asked", names)
+    assert [(name_of(job.case), outcome.kind) for job, outcome in ended] == [(name, "completed") for name in names]
+
+
+@pytest.mark.parametrize(
+    ("how", "kind", "message"),
+    [
+        ("half", "crashed", "no whole answer came in 0.5 s"),
+        ("hanging", "timed_out", "still in 'answer' after 0.5 s"),
+    ],
+)
+def test_an_answer_that_does_not_come_whole_is_not_waited_for_without_an_end(
+    tmp_path: Path, how: str, kind: str, message: str
+) -> None:
+    *_, (_, outcome) = outcomes(tmp_path, "Sends/asked", ["good-0", f"bad-{how}"], limits=Limits(job=0.5))
+    assert outcome.kind == kind
+    assert outcome.failure is not None
+    assert (outcome.failure.message, outcome.failure.again) == (message, "alone too")
+
+
+def test_building_has_a_deadline_of_its_own(tmp_path: Path) -> None:
+    ((_, outcome),) = outcomes(tmp_path, "Hangs/asked", ["bad-convert"], limits=Limits(job=600.0, build=0.3))
+    assert outcome.failure is not None
+    assert outcome.failure.message == "still in 'convert' after 0.3 s"
 
 
 def test_last_words_are_kept_of_a_worker_that_died(tmp_path: Path) -> None:
@@ -172,7 +248,7 @@ def test_a_job_that_hangs_times_out_and_the_others_do_not(tmp_path: Path) -> Non
 
 def test_a_worker_that_hangs_between_two_jobs_costs_neither(tmp_path: Path) -> None:
     names = ["good-0", "bad-run", "good-1"]
-    ended = outcomes(tmp_path, "Lingers/asked", names, deadlines=Deadlines(job=0.3))
+    ended = outcomes(tmp_path, "Lingers/asked", names, limits=Limits(job=0.3))
     assert [(name_of(job.case), outcome.kind) for job, outcome in ended] == [(name, "completed") for name in names]
 
 
@@ -220,8 +296,15 @@ def test_a_runner_that_cannot_start_leaves_its_jobs_not_run(
     assert finished.status == 2
 
 
+def test_jobs_that_are_drawn_after_their_runner_was_given_up_are_not_run_either(tmp_path: Path) -> None:
+    planned = jobs(tmp_path, "ExitsInOpen/asked", [f"good-{number}" for number in range(50)])
+    ended = list(engine("ExitsInOpen").run(job for job in planned))
+    assert [job for job, _ in ended] == planned
+    assert {outcome.kind for _, outcome in ended} == {"not_run"}
+
+
 def test_a_runner_that_hangs_in_open_is_given_up(tmp_path: Path) -> None:
-    ended = outcomes(tmp_path, "HangsInOpen", ["good-0"], deadlines=Deadlines(open=0.5, job=30.0))
+    ended = outcomes(tmp_path, "HangsInOpen", ["good-0"], limits=Limits(open=0.5, job=30.0))
     assert [outcome.kind for _, outcome in ended] == ["not_run", "not_run"]
     assert ended[0][1].failure is not None
     assert "still in 'open' after 0.5 s" in ended[0][1].failure.message
@@ -446,6 +529,22 @@ def test_a_worker_runs_on_one_thread_in_a_session_of_its_own_with_its_runners_en
     assert seen["environ"] == {**PINNED, "ONLY_FOR_TELLS": "yes"}
     assert "ONLY_FOR_TELLS" not in os.environ
     assert seen["session"] is True
+
+
+def test_a_worker_sees_the_gpus_that_it_would_here_where_they_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    monkeypatch.delenv("HIP_VISIBLE_DEVICES", raising=False)
+    (_, outcome), *_ = outcomes(tmp_path, "Tells", ["good-0"], limits=Limits(gpu=True))
+    seen = told(outcome)["environ"]
+    assert (seen["CUDA_VISIBLE_DEVICES"], seen["OMP_NUM_THREADS"]) == ("1", "1")
+    assert "HIP_VISIBLE_DEVICES" not in seen
+
+
+def test_a_worker_reads_nothing_from_the_terminal(tmp_path: Path) -> None:
+    (_, outcome), *_ = outcomes(tmp_path, "Tells", ["good-0"])
+    seen = told(outcome)
     assert seen["stdin"] == "/dev/null"
 
 

@@ -13,6 +13,7 @@ import pytest
 from markupsafe import Markup
 
 from conformance import journal
+from conformance.render import html
 from conformance.render.detail import axis_title, command, configuration, detail, tables
 from conformance.render.digest import Job, digest
 from tests.render.made_journals import case, mismatch, result, run, varied
@@ -45,6 +46,13 @@ def test_a_difference_that_is_not_in_the_geometry_is_said_to_be_none(tmp_path: P
     assert detail(job, {})["in_place"]
     job, _ = job_of(tmp_path, case("made/a"), result(case("made/a"), "torch", "same", "error"))
     assert not detail(job, {})["in_place"]
+
+
+def test_how_it_went_alone_is_said(tmp_path: Path) -> None:
+    failure = {"message": "the worker died by SIGSEGV", "stage": "run", "again": "only after others"}
+    job, found = job_of(tmp_path, case("made/a"), result(case("made/a"), "torch", "same", "crash", failure=failure))
+    assert detail(job, {})["again"] == "only after others"
+    assert "alone in a fresh worker: only after others." in "".join(html.render(found, digest(found)).values())
 
 
 SAMPLE: dict[str, Any] = {

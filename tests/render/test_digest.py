@@ -140,6 +140,10 @@ def test_each_job_is_explained_in_one_line() -> None:
     )
     failure = {"message": "\x1b[1mno\x1b[0m\nway", "stage": "load", "exception": "OSError"}
     assert explain(result(about, "torch", "same", "error", failure=failure)) == "OSError: no way (stage load)"
+    failure = {"message": "the worker died by SIGSEGV", "stage": "run", "again": "only after others"}
+    assert explain(result(about, "torch", "same", "crash", failure=failure)) == (
+        "the worker died by SIGSEGV (stage run; only after others)"
+    )
     assert explain(result(about, "torch", "same", inexact=True)) == (
         "matches, though sums of integers are not integers: by no algorithm that is known (precision)"
     )

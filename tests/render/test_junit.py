@@ -48,6 +48,16 @@ def test_the_counts_are_those_of_the_testcases(tmp_path: Path) -> None:
     assert [suite.attrib["name"] for suite in root] == ["torch", "keras", "broken", "expectations"]
 
 
+def test_how_a_crash_went_alone_is_said(tmp_path: Path) -> None:
+    about = case("made/one")
+    failure = {"message": "the worker died by SIGSEGV", "stage": "run", "again": "alone too"}
+    crashed = result(about, "torch", "same", "crash", "regression", failure=failure)
+    root = parsed(run(tmp_path, about, crashed))
+    (found,) = root.iter("failure")
+    assert found.attrib["message"] == "regression: the worker died by SIGSEGV (stage run; alone too)"
+    assert "tried alone: alone too" in (found.text or "")
+
+
 def test_what_did_not_run_is_an_error_even_where_it_is_known(tmp_path: Path) -> None:
     about = case("made/one")
     not_run = result(about, "torch", "same", "not_run", "known", failure={"message": "runner died"})
