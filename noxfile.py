@@ -109,6 +109,7 @@ def wheel(session: nox.Session) -> None:
 @nox.session(venv_backend="none", tags=["measure"])
 def bench(session: nox.Session) -> None:
     """Measure, side by side, and print ratios; the report's sizes and times against their budgets."""
+    in_frameworks(session, "pip", "install", "-q", "polygraphy", *CONSTRAINTS)
     in_frameworks(session, "benchmarks", *session.posargs)
 
 

@@ -1,37 +1,47 @@
-"""``python -m benchmarks [--quick]``: ratios, the report's budgets; exit status 1 over a goal.
+"""``python -m benchmarks [--quick] [--out FILE] [NAME…]``: ratios and budgets; exit status 1 where a goal is missed.
 
-Beside it: ``python -m benchmarks.judging`` (milliseconds to judge and to attribute) and
-``python -m benchmarks.planted`` (wrong convolutions with a known fault, and how many are named).
+Beside it: ``python -m benchmarks.cold`` (where the time of a default run goes), ``python -m benchmarks.judging``
+(milliseconds to judge and to attribute) and ``python -m benchmarks.planted`` (wrong convolutions with a
+known fault, and how many are named).
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
-from benchmarks import gating, marginal, report, startup
+from benchmarks import core, gating, growth, marginal, peers, startup
+from benchmarks.measure import put
+
+MEASURED = {"startup": startup, "marginal": marginal, "peers": peers, "growth": growth, "core": core}
+NAMES = (*MEASURED, "gating", "report")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure side by side; print ratios.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(NAMES)}")
+    parser.add_argument("--out", type=Path, help="a page in which the ratios are put in their place")
     parser.add_argument("--quick", action="store_true", help="fewer jobs and repeats; noisier")
-    quick = parser.parse_args().quick
-    print(f"{'measured':<28} {'':>9}   {'against':<14} {'':>9}  {'ratio':>6} {'goal':>6}")
-    held = True
-    for benchmark in (startup, marginal):
-        for ratio in benchmark.ratios(quick):
-            held &= ratio.holds
-            print(
-                f"{ratio.name:<28} {spell(ratio.seconds)}   {ratio.against:<14} {spell(ratio.floor)}"
-                f"  {ratio.value:5.2f}x {ratio.goal:5.2f}x  {ratio.mark}",
-                flush=True,
-            )
-    return max(report.main(quick), gating.main(), 0 if held else 1)
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(NAMES):
+        parser.error(f"{', '.join(sorted(unknown))}; allowed: {', '.join(NAMES)}")
+    chosen = options.names or NAMES
+    held, lines = True, []
+    for name in chosen:
+        for measured in MEASURED[name].ratios(options.quick) if name in MEASURED else ():
+            held &= measured.holds
+            lines.append(str(measured))
+            print(measured, flush=True)
+    if options.out:
+        put(options.out, "ratios", "\n".join(("```", *lines, "```")))
+    if "gating" in chosen:
+        held &= not gating.main()
+    if "report" in chosen:
+        from benchmarks import report  # needs a browser
 
-
-def spell(seconds: float) -> str:
-    """Seconds in milliseconds."""
-    return f"{seconds * 1000:6.3f} ms" if seconds < 0.01 else f"{seconds * 1000:6.0f} ms"
+        held &= not report.main(options.quick)
+    return 0 if held else 1
 
 
 sys.exit(main())

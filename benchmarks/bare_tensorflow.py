@@ -1,6 +1,6 @@
 """The floor of tensorflow/explicit: the same data and the same calls in a plain loop.
 
-``python -m benchmarks.bare_tensorflow SEEDS``; SEEDS says how many cases (``workload.PER_SEED`` each).
+``python -m benchmarks.bare_tensorflow CASES``; CASES says how many.
 """
 
 from __future__ import annotations

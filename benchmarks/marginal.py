@@ -1,6 +1,6 @@
-"""What one more job costs in a whole run, against the same calls and data in a bare loop.
+"""What one more job costs in a whole run, against the same calls and data in a bare loop, and a second worker's worth.
 
-Both are whole processes with a few and with many jobs; the difference over the jobs between them
+All are whole processes with a few and with many jobs; the difference over the jobs between them
 leaves out whatever is paid once: imports, start-up, the report's frame. The loop makes the data of
 each case anew; the suite, which has to make them twice, keeps what cases share (``tensors.Streams``).
 """
@@ -9,52 +9,80 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import workload
 from benchmarks.measure import Ratio, medians
 from conformance.execute.process import PINNED
 
-VARIANTS = {"torch": "explicit", "tensorflow": "explicit", "onnxruntime": "pads"}
-GOAL = 2.5
-ENVIRON = {**PINNED, "TF_CPP_MIN_LOG_LEVEL": "3"}
+ENVIRON = {**PINNED, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 """What the workers of the suite have as well."""
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A variant, the two numbers of jobs, and its goals: at most so many floors, and a second worker's worth."""
+
+    variant: str
+    few: int
+    many: int
+    floors: float
+    second: float
+    repeats: int = 3
+
+
+MEASURED = {
+    "torch": Measured("explicit", 2_000, 20_000, 2.0, 1.2),
+    "onnxruntime": Measured("pads", 2_000, 20_000, 2.0, 1.2),
+    "tensorflow": Measured("explicit", 2_000, 20_000, 1.3, 1.5, 1),
+    "keras": Measured("zeropad", 400, 2_000, 1.3, 1.8, 1),
+    "onnx2keras": Measured("pads", 400, 2_000, 1.3, 1.8, 1),
+}
+"""Keras and onnx2keras have fewer jobs: theirs take milliseconds, and thousands of them as many seconds."""
+
+
 def ratios(quick: bool) -> Iterator[Ratio]:
-    """Each runner's ratio: 2,000 against 20,000 jobs (quick: 6,000)."""
-    few, many = (1, 3) if quick else (1, 10)
-    repeats = 3 if quick else 5
+    """Each runner's ratios (quick: a third of the jobs between, and one repeat)."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for seeds in (few, many):
-            workload.write(folder / "cases" / str(seeds), seeds)
-        for runner in VARIANTS:
-            commands = {}
-            for seeds in (few, many):
-                commands[f"run {seeds}"] = run(runner, folder, seeds)
-                commands[f"bare {seeds}"] = ["-m", f"benchmarks.bare_{runner}", str(seeds)]
-            seconds = medians(commands, repeats, ENVIRON)
-            for seeds in (few, many):
-                check(folder / runner / str(seeds), seeds)
-            jobs = (many - few) * workload.PER_SEED
-            marginal, floor = (
-                (seconds[f"{kind} {many}"] - seconds[f"{kind} {few}"]) / jobs for kind in ("run", "bare")
-            )
-            yield Ratio(f"a job of {runner}/{VARIANTS[runner]}", marginal, "bare loop", floor, GOAL)
+        for runner, measured in MEASURED.items():
+            yield from of_runner(Path(name, runner), runner, measured, quick)
 
 
-def run(runner: str, folder: Path, seeds: int) -> list[str]:
-    """The whole ``conformance run`` of one variant."""
-    out, cases = folder / runner / str(seeds), folder / "cases" / str(seeds)
-    return ["-m", "conformance", "run", str(cases), "--runner", f"{runner}/{VARIANTS[runner]}", "--out", str(out)]
+def of_runner(folder: Path, runner: str, measured: Measured, quick: bool) -> Iterator[Ratio]:
+    """A runner's job against the bare loop, and two workers against one."""
+    where, few = f"{runner}/{measured.variant}", measured.few
+    many = 2 * few if quick else measured.many
+    commands = {}
+    for count in (few, many):
+        cases = workload.write(folder / "cases" / str(count), count)
+        for workers in (1, 2):
+            out = folder / str(workers) / str(count)
+            commands[f"{workers} {count}"] = run(cases, [where], out, "--jobs", str(workers))
+        commands[f"bare {count}"] = ["-m", f"benchmarks.bare_{runner}", str(count)]
+    seconds = medians(commands, 1 if quick else measured.repeats, ENVIRON)
+    for count in (few, many):
+        for workers in (1, 2):
+            check(folder / str(workers) / str(count), count)
+    one, two, bare = (
+        (seconds[f"{kind} {many}"] - seconds[f"{kind} {few}"]) / (many - few) for kind in ("1", "2", "bare")
+    )
+    yield Ratio(f"a job of {where}", two, "bare loop", bare, measured.floors)
+    yield Ratio("  with one worker", one, "bare loop", bare)
+    yield Ratio("  one worker", one, "two workers", two, measured.second, least=True)
 
 
-def check(folder: Path, seeds: int) -> None:
+def run(cases: Path, runners: Sequence[str], out: Path, *more: str) -> list[str]:
+    """The whole ``conformance run`` of some variants."""
+    chosen = [part for name in runners for part in ("--runner", name)]
+    return ["-m", "conformance", "run", str(cases), *chosen, "--out", str(out), *more]
+
+
+def check(folder: Path, jobs: int) -> None:
     """That a run did the jobs that it is measured for, and all of them match."""
     with (folder / "results.jsonl").open("rb") as journal:
         *_, footer = journal
     verdicts = json.loads(footer)["verdicts"]
-    if verdicts != {"match": seeds * workload.PER_SEED}:
-        raise SystemExit(f"{folder}: {verdicts}; expected {seeds * workload.PER_SEED} matches")
+    if verdicts != {"match": jobs}:
+        raise SystemExit(f"{folder}: {verdicts}; expected {jobs} matches")

@@ -11,19 +11,24 @@ from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryFile
 
 ROOT = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """What was measured over what it is measured against, both in seconds, and the most that it may be."""
+    """What was measured over what it is measured against, both in seconds, and the most that it may be.
+
+    With ``least``, the least; without a goal it is told and no more.
+    """
 
     name: str
     seconds: float
     against: str
     floor: float
-    goal: float
+    goal: float = nan
+    least: bool = False
 
     @property
     def value(self) -> float:
@@ -33,12 +38,48 @@ class Ratio:
     @property
     def holds(self) -> bool:
         """Whether the goal is met."""
-        return self.value <= self.goal
+        return isnan(self.goal) or (self.value >= self.goal if self.least else self.value <= self.goal)
 
     @property
     def mark(self) -> str:
         """The outcome in a word."""
-        return "pass" if self.holds else "NOISE" if isnan(self.value) else "OVER"
+        if isnan(self.goal):
+            return ""
+        return "pass" if self.holds else "NOISE" if isnan(self.value) else "MISSED"
+
+    def __str__(self) -> str:
+        goal = (
+            "" if isnan(self.goal) else f"{'at least' if self.least else 'at most':>8} {self.goal:5.2f}x  {self.mark}"
+        )
+        measured = f"{self.name:<38} {spell(self.seconds)}   {self.against:<14} {spell(self.floor)}"
+        return f"{measured}  {self.value:6.2f}x  {goal}".rstrip()
+
+
+def spell(seconds: float) -> str:
+    """Seconds in milliseconds."""
+    return f"{seconds * 1000:7.3f} ms" if seconds < 0.01 else f"{seconds * 1000:7.0f} ms"
+
+
+SCALES = {"kB": 1e-3, "MB": 1e-6, "MiB": 2**-20, "s": 1.0, "ms": 1e3}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What was measured, and the most that it may be."""
+
+    name: str
+    measured: float
+    most: float
+    unit: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is kept."""
+        return self.measured <= self.most
+
+    def __str__(self) -> str:
+        measured, most = (f"{value * SCALES[self.unit]:8.2f} {self.unit:<3}" for value in (self.measured, self.most))
+        return f"{self.name:<38} {measured}  budget {most}  {'pass' if self.holds else 'MISSED'}"
 
 
 def medians(
@@ -54,10 +95,32 @@ def medians(
 
 def once(arguments: Sequence[str], environ: Mapping[str, str]) -> float:
     """The wall seconds of one process; what it printed is shown where it fails."""
+    return finished(arguments, environ)[0]
+
+
+def finished(
+    arguments: Sequence[str], environ: Mapping[str, str], statuses: Sequence[int] = (0,)
+) -> tuple[float, float]:
+    """The wall seconds of one process and its peak memory in MiB, without that of its children."""
     command = [sys.executable, *arguments]
-    started = time.perf_counter()
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True)
-    seconds = time.perf_counter() - started
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
-    return seconds
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    with TemporaryFile() as printed:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, env={**inherited, **environ}, stdout=printed, stderr=printed)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in statuses:
+            printed.seek(0)
+            text = printed.read().decode("utf-8", "replace")
+            raise SystemExit(f"{' '.join(command)} exited with {process.returncode}\n{text}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def put(page: Path, name: str, text: str) -> None:
+    """Put a text in its place in a page: between ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
+    before, begin, rest = page.read_text("utf-8").partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- /{name} -->")
+    if not end:
+        raise SystemExit(f"{page} has no place for {name}")
+    page.write_text(f"{before}{begin}{text}\n{end}{after}", "utf-8")

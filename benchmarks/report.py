@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -21,7 +21,9 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks import workload
+from benchmarks.measure import Budget
 from conformance import journal, render
+from conformance.domain.case import Entry
 from conformance.journal import Record
 
 VARIANTS = 12
@@ -40,21 +42,6 @@ FILTER = """query => new Promise(resolve => {
     input.dispatchEvent(new Event("input"));
     requestAnimationFrame(() => setTimeout(() => resolve((performance.now() - started) / 1000)));
 })"""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What was measured, and the most that it may be."""
-
-    name: str
-    measured: float
-    most: float
-    unit: str
-
-    @property
-    def holds(self) -> bool:
-        """Whether it is kept."""
-        return self.measured <= self.most
 
 
 def write(folder: Path, jobs: int, failing: int) -> Path:
@@ -81,10 +68,10 @@ def records(count: int) -> Iterator[Record]:
     written = (
         "defaults: {op: conv, filters: 4, bias: true}\n- name: i{input}-k{kernel}-s{stride}-p{padding}-c{channels}"
     )
-    for number, case in enumerate(islice(workload.cases(count // workload.PER_SEED + 1), count)):
+    for number, case in enumerate(islice(workload.cases((count // workload.PER_SEED + 1) * workload.PER_SEED), count)):
         name = f"bench/file-{number // 200}/i{case.input}-k{case.kernel}-{number}".replace(", ", "x")
         yield journal.case_record(
-            replace(case, id=name, title="A made-up case", where=f"bench.yaml:{number}:5", written=written)
+            replace(case, id=name, title="A made-up case", entry=Entry(f"bench.yaml:{number}:5", written))
         )
 
 
@@ -156,17 +143,12 @@ def size(path: Path) -> int:
     return path.stat().st_size
 
 
-SCALES = {"kB": 1e-3, "MB": 1e-6, "s": 1.0, "ms": 1e3}
-
-
 def main(quick: bool = False) -> int:
     """Print each budget; 1 where one is not kept."""
     held = True
     for budget in budgets(quick):
         held &= budget.holds
-        scale, mark = SCALES[budget.unit], "pass" if budget.holds else "OVER"
-        measured, most = (f"{value * scale:8.2f} {budget.unit:<2}" for value in (budget.measured, budget.most))
-        print(f"{budget.name:<38} {measured}   budget {most}   {mark}", flush=True)
+        print(budget, flush=True)
     return 0 if held else 1
 
 

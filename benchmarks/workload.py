@@ -12,8 +12,8 @@ from typing import Any
 from conformance.domain.case import Case
 
 SIZES = (8, 9, 11, 13, 16)
+INPUTS = list(map(list, product(SIZES, SIZES)))
 MATRIX: dict[str, list[Any]] = {
-    "input": [[height, width] for height in SIZES for width in SIZES],
     "kernel": [2, 3, 4, [3, 2], [2, 4]],
     "stride": [1, 2],
     "padding": ["valid", "same", "same_lower", [[0, 1], [1, 0]]],
@@ -22,32 +22,45 @@ MATRIX: dict[str, list[Any]] = {
 FILTERS = 4
 NAME = "i{input}-k{kernel}-s{stride}-p{padding}-c{channels}-seed{seed}"
 
-PER_SEED = prod(map(len, MATRIX.values()))
+PER_INPUT = prod(map(len, MATRIX.values()))
+PER_SEED = len(INPUTS) * PER_INPUT
 """Cases of one seed, each of another configuration; another seed repeats them with other data."""
 
 
-def write(folder: Path, seeds: int) -> None:
-    """A folder of one case file with ``seeds * PER_SEED`` cases; JSON is YAML."""
-    entry = {"name": NAME, "matrix": {"seed": list(range(seeds)), **MATRIX}}
-    file = {"schema": 1, "title": "Benchmark", "defaults": {"filters": FILTERS, "bias": True}, "cases": [entry]}
+def matrix(count: int) -> dict[str, list[Any]]:
+    """The matrix of so many cases: whole seeds, or the first inputs of one."""
+    inputs, rest = divmod(count, PER_INPUT)
+    seeds = max(inputs // len(INPUTS), 1)
+    if rest or inputs % seeds or (seeds > 1 and inputs % len(INPUTS)):
+        raise ValueError(f"{count} cases; allowed: a multiple of {PER_INPUT}, above {PER_SEED} one of that")
+    return {"seed": list(range(seeds)), "input": INPUTS[:inputs], **MATRIX}
+
+
+def write(folder: Path, count: int) -> Path:
+    """A folder of one case file with so many cases; JSON is YAML."""
     folder.mkdir(parents=True)
-    (folder / "benchmark.yaml").write_text(json.dumps(file), encoding="utf-8")
+    text = (
+        "schema: 1\ntitle: Benchmark\n"
+        f"defaults: {{filters: {FILTERS}, bias: true}}\n"
+        f'cases:\n- name: "{NAME}"\n  matrix: {json.dumps(matrix(count))}\n'
+    )
+    (folder / "benchmark.yaml").write_text(text, encoding="utf-8")
+    return folder
 
 
-def cases(seeds: int) -> Iterator[Case]:
+def cases(count: int) -> Iterator[Case]:
     """The same cases, in the same order."""
-    for seed in range(seeds):
-        for size, kernel, stride, padding, channels in product(*MATRIX.values()):
-            yield Case(
-                id="bare",
-                op="conv",
-                input=tuple(size),
-                kernel=tuple(kernel) if isinstance(kernel, list) else (kernel, kernel),
-                stride=(stride, stride),
-                dilation=(1, 1),
-                padding=padding if isinstance(padding, str) else tuple(map(tuple, padding)),
-                channels=channels,
-                filters=FILTERS,
-                bias=True,
-                seed=seed,
-            )
+    for seed, size, kernel, stride, padding, channels in product(*matrix(count).values()):
+        yield Case(
+            id="bare",
+            op="conv",
+            input=tuple(size),
+            kernel=tuple(kernel) if isinstance(kernel, list) else (kernel, kernel),
+            stride=(stride, stride),
+            dilation=(1, 1),
+            padding=padding if isinstance(padding, str) else tuple(map(tuple, padding)),
+            channels=channels,
+            filters=FILTERS,
+            bias=True,
+            seed=seed,
+        )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import packaged, schema, strict_yaml
-from conformance.domain.case import EXACT, OWN, Case, Expect, Written, by, spell_padding
+from conformance.domain.case import EXACT, OPS, OWN, Case, Entry, Expect, Written, by, spell_padding
 from conformance.domain.geometry import AnyAxis
 from conformance.domain.limits import excess
 from conformance.errors import InputError
@@ -44,6 +44,7 @@ DEFAULTS: dict[str, Any] = {
     "count_include_pad": False,
     "mode": "constant",
     "value": 0,
+    "spec": "",
     "dtype": "float32",
     "data": "lattice",
     "seed": 0,
@@ -63,6 +64,15 @@ MEANT_FOR: dict[str, tuple[str, ...]] = {
     "value": ("pad",),
 }
 """The operators that a field has a meaning for; with another one it is an error."""
+
+UNSTATED = Expect()
+
+VARIED = (
+    "op", "input", *PER_AXIS, "padding", "batch", "channels", "filters", "groups", "bias", "dtype", "seed", *OWN,
+)  # fmt: skip
+"""The fields of a case that a matrix can vary, beside its data."""
+
+MEANINGLESS = {op: [name for name, ops in MEANT_FOR.items() if op not in ops] for op in OPS}
 
 
 def load(paths: Sequence[Path] = ()) -> list[Case]:
@@ -143,10 +153,23 @@ class _Entry:
         return ("cases", self.index)
 
     @cached_property
-    def written(self) -> str:
-        """What the file says of this entry: its defaults and its own lines, cut off where they are many."""
+    def shared(self) -> dict[str, Any]:
+        """What no matrix varies: what people read, what is stated, and all that the file says of this entry.
+
+        The lines are the defaults and its own, cut off where they are many.
+        """
+        fields = {**(self.document.data.get("defaults") or {}), **self.own}
         text = "\n".join(filter(None, map(self.document.lines, (("defaults",), self.path))))
-        return text if len(text) <= WRITTEN_LIMIT else text[:WRITTEN_LIMIT] + "…"
+        return {
+            "expect": self.expect(fields.get("expect") or {}),
+            "tags": tuple(fields.get("tags") or ()),
+            "title": self.document.data["title"],
+            "source": fields.get("source") or self.document.data.get("source") or "",
+            "entry": Entry(
+                self.document.place(self.path), text if len(text) <= WRITTEN_LIMIT else text[:WRITTEN_LIMIT] + "…"
+            ),
+            **{name: fields[name] for name in ("note", "since") if name in fields},
+        }
 
     def error(self, message: str, field: str = "") -> InputError:
         """An error at a field, wherever this entry has it from."""
@@ -157,7 +180,7 @@ class _Entry:
 
     def cases(self, prefix: str) -> Iterator[Case]:
         """The cases of this entry."""
-        fixed = {**(self.document.data.get("defaults") or {}), **self.own}
+        fixed = {**DEFAULTS, **(self.document.data.get("defaults") or {}), **self.own}
         matrix: dict[str, list[Any]] = fixed.pop("matrix", None) or {}
         excludes: list[dict[str, Any]] = fixed.pop("exclude", None) or []
         count = prod(len(values) for values in matrix.values())
@@ -171,7 +194,7 @@ class _Entry:
                 raise self.document.error("exclude: {}; allowed: {field: value} with at least one field", path)
         hits = [0] * len(excludes)
         for combination in product(*matrix.values()):
-            values = self.normalised({**DEFAULTS, **fixed, **dict(zip(matrix, combination, strict=True))})
+            values = self.normalised({**fixed, **dict(zip(matrix, combination, strict=True))})
             excluded = [
                 number
                 for number, exclude in enumerate(excludes)
@@ -192,9 +215,9 @@ class _Entry:
             if fields.get(name) is None and not (fields["op"] == "pad" and name == "kernel"):
                 described = schema.CaseFields.model_fields[name].description
                 raise self.error(f"{name!r} is missing; allowed: {described}")
-        for name, ops in MEANT_FOR.items():
-            if fields.get(name) not in (None, DEFAULTS.get(name)) and fields["op"] not in ops:
-                raise self.error(f"{name}: with op {fields['op']}; allowed: with {', '.join(ops)}", name)
+        for name in MEANINGLESS[fields["op"]]:
+            if fields.get(name) not in (None, DEFAULTS.get(name)):
+                raise self.error(f"{name}: with op {fields['op']}; allowed: with {', '.join(MEANT_FOR[name])}", name)
         fields.setdefault("kernel", 1)
         size = fields["input"]
         fields["input"] = tuple(size) if isinstance(size, list) else (size,)
@@ -254,27 +277,11 @@ class _Entry:
 
     def case(self, prefix: str, fields: dict[str, Any]) -> Case:
         """One case, checked."""
-        name = self.name(fields)
-        data = fields.get("data") or "lattice"
+        data = fields["data"]
         if isinstance(data, dict):
             data = Written(*(self.integers(data.get(part) or [], f"data.{part}") for part in ("input", "weights")))
-        case = Case(
-            id=f"{prefix}/{name}",
-            op=fields["op"],
-            data=data,
-            expect=self.expect(fields.get("expect") or {}),
-            tags=tuple(fields.get("tags") or ()),
-            title=self.document.data["title"],
-            source=fields.get("source") or self.document.data.get("source") or "",
-            where=self.document.place(self.path),
-            written=self.written,
-            **{key: fields[key] for key in ("input", *PER_AXIS, "padding", "channels", "filters", "groups")},
-            **{
-                key: fields[key]
-                for key in (*OWN, "batch", "bias", "dtype", "seed", "note", "since")
-                if fields.get(key) is not None
-            },
-        )
+        numbers = {name: fields[name] for name in VARIED}
+        case = Case(id=f"{prefix}/{self.name(fields)}", data=data, **numbers, **self.shared)
         self.check(case)
         return case
 
@@ -300,7 +307,7 @@ class _Entry:
 
     def expect(self, fields: dict[str, Any]) -> Expect:
         if not fields:
-            return Expect()
+            return UNSTATED
         values = fields.get("values")
         return Expect(
             output=tuple(fields["output"]) if "output" in fields else None,
@@ -430,6 +437,8 @@ class _Entry:
     def check_expect(self, case: Case, over: Sequence[AnyAxis]) -> None:
         """Hold what the source states against what the rules give; values are left to ``check_values``."""
         expect = case.expect
+        if expect is UNSTATED:
+            return
         facts: dict[str, Callable[[], Any]] = {
             "output": lambda: tuple(axis.output for axis in over),
             "pads": lambda: case.pads,

@@ -65,8 +65,9 @@ class Judge:
             return self._mismatch(self._truth(job.case, dtype), job, output, dtype)
         truth = self._truth(job.case, job.precision)
         reference, bound = truth.answer(truth.asked)
-        if within(output, reference, bound):
-            integral = not truth.exact or bool((output == reference).all())
+        same = truth.exact and output.shape == reference.shape and bool((output == reference).all())
+        if same or within(output, reference, bound):
+            integral = same or not truth.exact
             algorithm = "" if integral else bounds.algorithm(truth.sums(truth.asked), output, truth.exact)
             return Verdict("match", effective=truth.effective, integral=integral, algorithm=algorithm)
         found = hazard(truth, job, output)

@@ -57,14 +57,12 @@ class Reading:
 
     def axes(self, case: Case) -> tuple[AnyAxis, ...]:
         """The axes of ``case`` as this reading has them."""
-        geometry = (self.pads, self.stride, self.dilation, self.rounding, self.counted, self.mode)
-        if not self.swap and geometry == (
-            case.pads,
-            case.stride,
-            case.dilation,
-            case.rounding,
-            case.count_include_pad,
-            case.mode,
+        if (
+            self.pads == case.pads
+            and self.stride == case.stride
+            and self.dilation == case.dilation
+            and not self.swap
+            and (self.rounding, self.counted, self.mode) == (case.rounding, case.count_include_pad, case.mode)
         ):
             return case.asked
         kernel = case.kernel[::-1] if self.swap else case.kernel

@@ -108,6 +108,15 @@ class Finished:
 
 def run(options: Options) -> Finished:
     """Run the selected cases through the selected runners, and write the run folder."""
+    stale, interrupted = work_through(options)  # what it planned is forgotten before the reports take their memory
+    return render(options.out, stale, interrupted)
+
+
+def work_through(options: Options) -> tuple[list[Known], bool]:
+    """Run the selected cases through the selected runners, and write the journal.
+
+    The expectations that reached nothing, and whether the run was interrupted.
+    """
     jobs, selection, header, judging = prepare(options)
     recorded = resume.recorded(options.out, header, jobs) if options.resume else {}
     kept = decide_again(resume.kept(options.out), judging) if recorded else ()
@@ -118,7 +127,7 @@ def run(options: Options) -> Finished:
     records = decide(explained, judging)
     interrupted = record(records, header, judging, options.out, kept, options.maxfail)
     outcomes.close()  # ends the workers of a run that was stopped
-    return render(options.out, judging.stale(), interrupted)
+    return judging.stale(), interrupted
 
 
 def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import inf
 from pathlib import Path
 from textwrap import dedent
@@ -54,10 +55,14 @@ class Document:
         if path not in self.ends:
             return ""
         first = (self.keys.get(path) or self.places[path])[0]
-        lines = [line.rstrip() for line in self.text.splitlines()[first - 1 : self.ends[path]]]
+        lines = [line.rstrip() for line in self._lines[first - 1 : self.ends[path]]]
         while lines[-1].lstrip()[:1] in ("", "#"):
             lines.pop()
         return dedent("\n".join(lines))
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.splitlines()
 
     def place(self, path: Path_, key: bool = False) -> str:
         """``file:line:column`` of the innermost part of ``path`` that is in the file, or of its key."""

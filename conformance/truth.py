@@ -43,17 +43,12 @@ class Truth:
         self.precision = precision
         self.data = tensors(case) if data is None else data
         self.exact = case.data != "normal"
-        self._references: dict[Reading, tuple[Reference, Reference | float]] = {}
-
-    @cached_property
-    def asked(self) -> Reading:
+        self.asked = oracle.reading(case, case.pads)
         """The reading that the case asks for."""
-        return oracle.reading(self.case, self.case.pads)
-
-    @cached_property
-    def effective(self) -> Pads:
+        self.effective: Pads = canonical(case.asked)
         """The pads that the case asks for, canonical."""
-        return canonical(self.case.asked)
+        self._right: tuple[Reference, Reference | float] | None = None
+        self._references: dict[Reading, tuple[Reference, Reference | float]] = {}
 
     @cached_property
     def size(self) -> int:
@@ -72,6 +67,9 @@ class Truth:
 
     def answer(self, how: Reading) -> tuple[Reference, Reference | float]:
         """The output of a reading and the error allowed around it, per element."""
+        if how is self.asked:
+            self._right = self._right or self.fresh(how)
+            return self._right
         if how not in self._references:
             if len(self._references) > 3:
                 self._references.pop(next(reversed(self._references)))

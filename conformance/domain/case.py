@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
 from itertools import product
 from math import lcm, prod
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, Union
 
 from conformance.domain import geometry
 from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes, TransposedAxis
@@ -89,15 +88,33 @@ class Expect:
     where: str = ""
 
 
+class Entry(NamedTuple):
+    """Where a case file has a case, and its lines of YAML; one for all cases of a matrix."""
+
+    where: str = ""
+    written: str = ""
+
+
+class _Kept:
+    """What a case has worked out, beside its fields: instances share the names of up to 29, and are then small."""
+
+    __slots__ = ("_asked", "_pads")
+    _asked: Tuple[AnyAxis, ...]
+    _pads: Pads
+
+    def __getstate__(self) -> Dict[str, Any]:
+        """Its fields: a copy works the rest out again."""
+        return self.__dict__
+
+
 @dataclass(frozen=True)
-class Case:
+class Case(_Kept):
     """One convolution, pool or pad to run. Sizes are spatial, one per axis; layouts are channels first.
 
     ``input``, ``kernel``, ``stride`` and ``dilation`` have one number per axis; the weights of a
     convolution are ``filters x channels/groups x kernel``, of a transposed one
     ``channels x filters/groups x kernel``; the bias is ``filters``. Pools and pads have as many filters
     as channels and no weights; a pad has a kernel and a stride of 1, and ``value`` where its mode is constant.
-    ``where`` is the entry's place, and ``written`` its lines of YAML.
     """
 
     id: str
@@ -128,8 +145,17 @@ class Case:
     source: str = field(default="", compare=False)
     note: str = field(default="", compare=False)
     since: str = field(default="1.0", compare=False)
-    where: str = field(default="", compare=False)
-    written: str = field(default="", compare=False)
+    entry: Entry = field(default=Entry(), compare=False)
+
+    @property
+    def where(self) -> str:
+        """The place of its entry."""
+        return self.entry.where
+
+    @property
+    def written(self) -> str:
+        """Its entry's lines of YAML."""
+        return self.entry.written
 
     @property
     def rank(self) -> int:
@@ -156,18 +182,26 @@ class Case:
         """Whether this is a transposed convolution."""
         return self.op == "conv_transpose"
 
-    @cached_property
+    @property
     def pads(self) -> Pads:
         """The pads that this case asks for; of a transposed convolution, the crop less the output padding."""
+        try:
+            return self._pads
+        except AttributeError:
+            object.__setattr__(self, "_pads", self._resolved())
+            return self._pads
+
+    def _resolved(self) -> Pads:
         if self.output_shape:
-            full = self.output(((0, 0),) * self.rank)
+            full = tuple(axis.output for axis in self._axes(((0, 0),) * self.rank, self.rounding))
             return tuple(
                 geometry.split_crop(whole - size, self.padding == "same_lower", self.spec)
                 for whole, size in zip(full, self.output_shape)
             )
         pads = self.pads_by(self.padding) if isinstance(self.padding, str) else self.padding
-        more = self.output_padding or (0,) * self.rank
-        return tuple((begin, end - extra) for (begin, end), extra in zip(pads, more))
+        if not self.output_padding:
+            return pads
+        return tuple((begin, end - extra) for (begin, end), extra in zip(pads, self.output_padding))
 
     def pads_by(self, rule: str) -> Pads:
         """The pads that a rule of ``geometry.RULES`` gives for this case's sizes, the one asked for by its ``spec``."""
@@ -205,10 +239,14 @@ class Case:
         first, *others = (case.asked for case in self.readings.values())
         return not all(geometry.same_elements(first, other) for other in others)
 
-    @cached_property
+    @property
     def asked(self) -> Tuple[AnyAxis, ...]:
         """The axes of this case under the pads that it asks for."""
-        return self.axes(self.pads)
+        try:
+            return self._asked
+        except AttributeError:
+            object.__setattr__(self, "_asked", self._axes(self.pads, self.rounding))
+            return self._asked
 
     @property
     def unanswered(self) -> Optional[int]:
@@ -233,23 +271,25 @@ class Case:
 
     def axes(self, pads: Pads, rounding: str = "") -> Tuple[AnyAxis, ...]:
         """The axes of this case under some pads, and some other rounding."""
-        if "asked" in self.__dict__ and pads == self.pads and rounding in ("", self.rounding):
-            return self.asked
+        own = self.rounding
+        return self.asked if pads == self.pads and rounding in ("", own) else self._axes(pads, rounding or own)
+
+    def _axes(self, pads: Pads, rounding: str) -> Tuple[AnyAxis, ...]:
         sizes = self.input, self.kernel, self.stride, self.dilation
         if self.transposed:
             return geometry.transposed_axes(*sizes, pads)
-        return geometry.axes(*sizes, pads, rounding or self.rounding, self.count_include_pad, self.mode)
+        return geometry.axes(*sizes, pads, rounding, self.count_include_pad, self.mode)
 
     def output(self, pads: Pads, rounding: str = "") -> Sizes:
         """Spatial output sizes under some pads, and some other rounding."""
         return tuple(axis.output for axis in self.axes(pads, rounding))
 
-    @cached_property
+    @property
     def input_shape(self) -> Sizes:
         """``N C spatial…``"""
         return (self.batch, self.channels, *self.input)
 
-    @cached_property
+    @property
     def weight_shape(self) -> Sizes:
         """``O I/groups spatial…``, of a transposed convolution ``I O/groups spatial…``; ``0`` without weights."""
         if not self.weighted:

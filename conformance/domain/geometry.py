@@ -15,6 +15,7 @@ input, and so which element a place there stands for (``outside``).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 Sizes = Tuple[int, ...]
@@ -22,6 +23,9 @@ Sizes = Tuple[int, ...]
 
 Pads = Tuple[Tuple[int, int], ...]
 """``(begin, end)`` for each spatial axis."""
+
+KEPT = 2**14
+"""Geometries at hand: cases, and the variants of one, often share theirs."""
 
 SPECS = ("onnx", "pytorch", "tensorflow", "caffe")
 """Whose rule a configuration can be read by; ``crops_by_rule`` and ``rounding_by`` are all that differs."""
@@ -52,7 +56,7 @@ class Axis:
         """Elements from a window's first tap to its last, both counted."""
         return (self.kernel - 1) * self.dilation + 1
 
-    @property
+    @cached_property
     def output(self) -> int:
         """Number of windows; zero or less when the kernel does not fit the padded input."""
         span = self.size + self.begin + self.end - self.extent
@@ -112,6 +116,10 @@ class Axis:
         The end pad counts only as far as any window reads. The begin pad is always read by the
         first window, so it can shrink only where no tap at all meets the input.
         """
+        return self._canonical
+
+    @cached_property
+    def _canonical(self) -> Tuple[int, int]:
         if self.output <= 0:
             return self.begin, self.end
         axis = self
@@ -270,6 +278,7 @@ def rounding_by(spec: str, padding: Union[str, Sequence[Sequence[int]]], ceil_mo
     return "keep" if spec == "caffe" and (padding == "valid" or not any(map(any, padding))) else "ceil"
 
 
+@lru_cache(maxsize=KEPT)
 def axes(
     size: Sizes,
     kernel: Sizes,
@@ -280,7 +289,7 @@ def axes(
     counted: bool = False,
     mode: str = "constant",
 ) -> Tuple[Axis, ...]:
-    """One ``Axis`` for each spatial axis, from per-axis numbers."""
+    """One ``Axis`` for each spatial axis, from per-axis numbers; cases of one geometry share them."""
     return tuple(
         Axis(n, k, s, d, begin, end, rounding, counted, mode)
         for n, k, s, d, (begin, end) in zip(size, kernel, stride, dilation, pads)

@@ -6,6 +6,7 @@ generator (SplitMix64 of a stream's name and a position), whose integers are exa
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 from zlib import crc32
@@ -64,7 +65,12 @@ def typed(array: Array) -> Tuple[Array, str]:
     """An output as numbers, and the name of its element type."""
     if array.dtype == BFLOAT16:
         return (array["bfloat16"].astype(np.uint32) << np.uint32(16)).view(np.float32), "bfloat16"
-    return array, array.dtype.name if array.dtype.isnative else str(array.dtype)
+    return array, _name(array.dtype)
+
+
+@lru_cache(maxsize=64)
+def _name(dtype: np.dtype[Any]) -> str:
+    return dtype.name if dtype.isnative else str(dtype)
 
 
 def lattice_limits(terms: int, dtype: str) -> Optional[Tuple[int, int]]:
@@ -77,16 +83,37 @@ def lattice_limits(terms: int, dtype: str) -> Optional[Tuple[int, int]]:
 
 
 class Streams:
-    """Lattice streams kept from case to case: a shorter tensor is the beginning of a longer one.
+    """Lattice data kept from case to case: a shorter tensor is the beginning of a longer one.
 
     What they give is read-only, as several cases share it.
     """
 
     KEPT = 64
     LONGEST = 2**20
+    SMALL = 2**16
 
     def __init__(self) -> None:
         self._kept: Dict[Tuple[str, int, int, str], Array] = {}
+        self._data: Dict[Tuple[Any, ...], Data] = {}
+
+    def data(self, case: Case) -> Data:
+        """A convolution's lattice data; drawn once for cases that differ in nothing that the numbers depend on."""
+        key = (
+            case.seed,
+            case.dtype,
+            case.input_shape,
+            case.weight_shape,
+            case.products,
+            case.filters if case.bias else 0,
+        )
+        data = self._data.get(key)
+        if data is None:
+            data = _weighted(case, self.lattice)
+            if data.input.size + data.weights.size <= self.SMALL:
+                if len(self._data) >= self.KEPT:
+                    self._data.clear()
+                self._data[key] = data
+        return data
 
     def lattice(self, role: str, seed: int, shape: Sizes, limit: int, dtype: str) -> Array:
         """What ``lattice`` draws, of an element type."""
@@ -121,23 +148,7 @@ def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
     elif not case.weighted:
         made = Data(_unweighted(case), np.zeros(case.weight_shape), None)
     elif case.data == "lattice":
-        limits = lattice_limits(case.products, case.dtype)
-        if limits is None:
-            raise ValueError(f"{case.id}: {case.products} products are not exact in {case.dtype}")
-        draw, dtype = streams.lattice if streams else lattice, held(case.dtype)
-
-        def telling(role: str, shape: Sizes, hides: Callable[[Array], bool]) -> Array:
-            for number in range(DRAWS):
-                drawn = draw(f"{role}{number or ''}", case.seed, shape, limits[1], dtype)
-                if not hides(drawn):
-                    break
-            return drawn
-
-        return Data(
-            draw("input", case.seed, case.input_shape, limits[0], dtype),
-            telling("weights", case.weight_shape, _reads_the_same),
-            telling("bias", bias_shape, _all_alike) if bias_shape else None,
-        )
+        return streams.data(case) if streams else _weighted(case, lattice)
     else:
         made = Data(
             normal("input", case.seed, case.input_shape),
@@ -145,6 +156,27 @@ def tensors(case: Case, streams: Optional[Streams] = None) -> Data:
             normal("bias", case.seed, bias_shape) if bias_shape else None,
         )
     return made.map(lambda part: rounded(part, case.dtype))
+
+
+def _weighted(case: Case, draw: Callable[[str, int, Sizes, int, str], Array]) -> Data:
+    """The lattice data of a convolution; every sum is exact, and no kernel or bias reads the same in another order."""
+    limits = lattice_limits(case.products, case.dtype)
+    if limits is None:
+        raise ValueError(f"{case.id}: {case.products} products are not exact in {case.dtype}")
+    dtype = held(case.dtype)
+
+    def telling(role: str, shape: Sizes, hides: Callable[[Array], bool]) -> Array:
+        for number in range(DRAWS):
+            drawn = draw(f"{role}{number or ''}", case.seed, shape, limits[1], dtype)
+            if not hides(drawn):
+                break
+        return drawn
+
+    return Data(
+        draw("input", case.seed, case.input_shape, limits[0], dtype),
+        telling("weights", case.weight_shape, _reads_the_same),
+        telling("bias", (case.filters,), _all_alike) if case.bias else None,
+    ).map(lambda part: rounded(part, case.dtype))
 
 
 def hashes(stream: str, seed: int, count: int) -> NDArray[np.uint64]:

@@ -227,6 +227,19 @@ def test_kept_streams_give_the_numbers_that_each_case_has_alone(order: int) -> N
             np.testing.assert_array_equal(kept, array)
 
 
+def test_kept_data_are_those_of_a_case_alike_in_all_that_the_numbers_depend_on() -> None:
+    """The two have weights of one shape, and one more products in a sum, so that its numbers are smaller."""
+    streams = Streams()
+    plain: dict[str, Any] = {"op": "conv_transpose", "kernel": (3, 3), "channels": 4, "dtype": "float16", "bias": False}
+    few, many = conv(**plain, filters=4, groups=2), conv(**plain, filters=2)
+    assert few.weight_shape == many.weight_shape
+    assert few.products < many.products
+    for case in (few, replace(few, stride=(2, 2)), many, few):
+        np.testing.assert_array_equal(tensors(case, streams).input, tensors(case).input)
+        np.testing.assert_array_equal(tensors(case, streams).weights, tensors(case).weights)
+    assert tensors(few, streams).input is tensors(replace(few, stride=(2, 2), padding="valid"), streams).input
+
+
 def test_kept_streams_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Streams, "KEPT", 4)
     monkeypatch.setattr(Streams, "LONGEST", 10)
@@ -235,6 +248,7 @@ def test_kept_streams_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         tensors(conv(seed=seed), streams)
     assert len(streams._kept) <= 4
     assert all(len(stream) <= 10 for stream in streams._kept.values())
+    assert len(streams._data) <= 4
 
 
 @pytest.mark.parametrize("kernel", [(2,), (3,), (2, 2), (1, 2), (2, 1, 2)], ids=str)

@@ -1,0 +1,67 @@
+"""What an execution costs otherwise: a suite in pytest, Polygraphy's Comparator, ONNX's backend test runner.
+
+Each is measured as ``marginal`` measures: whole processes with a few and with many of the same cases;
+of the backend runner's own tests, once and several times all of them. The suite runs the same
+frameworks on the same cases: an execution of pytest is a case in a framework, of Polygraphy one of its runners'.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import workload
+from benchmarks.marginal import ENVIRON, check, run
+from benchmarks.measure import ROOT, Ratio, medians
+
+FRAMEWORKS = ("torch/explicit", "tensorflow/explicit", "keras/zeropad", "onnxruntime/pads")
+ONE = ("onnxruntime/pads",)
+PYTEST = ["-m", "benchmarks.peer_pytest"]
+BACKEND = 21
+"""Times that ONNX's node tests run."""
+
+
+def ratios(quick: bool) -> Iterator[Ratio]:
+    """Each peer's execution against the suite's."""
+    few, many, repeats = (80, 160, 1) if quick else (400, 800, 2)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        peer, own = executions(folder / "pytest", PYTEST, len(FRAMEWORKS), FRAMEWORKS, few, many, 1)
+        yield Ratio("an execution in pytest", peer, "this suite", own, 5.0, least=True)
+        few, many = 400, 1_200
+        if importlib.util.find_spec("polygraphy"):
+            command = ["-m", "benchmarks.peer_polygraphy"]
+            peer, own = executions(folder / "polygraphy", command, 2, ONE, few, many, repeats)
+            yield Ratio("an execution in Polygraphy", peer, "this suite", own, 10.0, least=True)
+        else:
+            print("Polygraphy is not installed; try: python -m pip install polygraphy")
+            _, own = executions(folder / "alone", ["-c", ""], 1, ONE, few, many, repeats)
+    yield Ratio("a test in ONNX's runner", backend(repeats), "this suite", own)
+
+
+def executions(
+    folder: Path, command: list[str], each: int, runners: tuple[str, ...], few: int, many: int, repeats: int
+) -> tuple[float, float]:
+    """Seconds of one more execution of a peer, which makes so many of each case, and of the suite's."""
+    commands = {}
+    for count in (few, many):
+        cases = workload.write(folder / str(count), count)
+        commands[f"peer {count}"] = [*command, str(count)]
+        commands[f"own {count}"] = run(cases, runners, folder / f"run {count}")
+    seconds = medians(commands, repeats, ENVIRON)
+    for count in (few, many):
+        check(folder / f"run {count}", count * len(runners))
+    peer, own = (seconds[f"{kind} {many}"] - seconds[f"{kind} {few}"] for kind in ("peer", "own"))
+    return peer / (many - few) / each, own / (many - few) / len(runners)
+
+
+def backend(repeats: int) -> float:
+    """Seconds of one more node test in ONNX's own runner."""
+    command = ["-m", "benchmarks.peer_backend"]
+    seconds = medians({times: [*command, times] for times in ("1", str(BACKEND))}, repeats, ENVIRON)
+    told = subprocess.run([sys.executable, *command, "1"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return (seconds[str(BACKEND)] - seconds["1"]) / (BACKEND - 1) / int(told.stdout)
