@@ -73,7 +73,7 @@ def test_a_runner_answers_from_an_interpreter_that_has_numpy_alone(tmp_path: Pat
     about = finished.run.header["runners"][FAKES + "Right"]
     assert about["interpreter"] == other
     assert about["packages"]["numpy"] == np.__version__
-    assert f"--runner {FAKES}Right/asked@{other} " in command(finished.run.header, "a/b", FAKES + "Right", "asked")
+    assert f" {FAKES}Right/asked@{other} " in command(finished.run.header, "a/b", FAKES + "Right", "asked")
 
 
 def test_nothing_of_this_interpreter_reaches_the_other(

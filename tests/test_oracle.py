@@ -14,6 +14,7 @@ from conformance.domain.case import Case
 from conformance.domain.geometry import Pads
 from conformance.domain.tensors import Data, tensors
 from conformance.oracle import Reading
+from tests import frameworks
 
 
 def conv(size: tuple[int, ...], kernel: tuple[int, ...], **fields: Any) -> Case:
@@ -207,7 +208,7 @@ def test_pools_are_pytorchs(rank: int, ceil: bool, counted: bool) -> None:
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_same_is_tensorflows(rank: int) -> None:
-    import tensorflow as tf
+    tf = frameworks.tensorflow()
 
     last = (0, *range(2, rank + 2), 1)
     for op in ("max_pool", "avg_pool"):
@@ -397,7 +398,7 @@ def test_a_dropped_bias_and_one_added_along_the_last_axis() -> None:
 def test_phased_is_what_tensorflows_depthwise_convolution_does_with_stride_and_dilation(
     size: tuple[int, int], padding: str, dilation: int
 ) -> None:
-    import tensorflow as tf
+    tf = frameworks.tensorflow()
 
     case = conv(
         size,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from conformance import plan, runners, shard
-from conformance.domain.case import Case
+from conformance.domain.case import Case, Entry
 from conformance.domain.records import Job
 from conformance.plan import select_runners
 from tests.small_runs import FAKES
@@ -89,6 +89,8 @@ def test_a_fingerprint_tells_plans_apart() -> None:
     changed = [replace(JOBS[0], case=replace(JOBS[0].case, seed=1)), *JOBS[1:]]
     plans = [JOBS, JOBS[1:], JOBS[::-1], changed, [replace(JOBS[0], variant="other"), *JOBS[1:]]]
     assert len({shard.fingerprint(jobs) for jobs in plans}) == len(plans)
-    retold = [replace(job, case=replace(job.case, title="told otherwise", where="elsewhere:1:1")) for job in JOBS]
+    retold = [
+        replace(job, case=replace(job.case, title="told otherwise", entry=Entry("elsewhere:1:1"))) for job in JOBS
+    ]
     assert shard.fingerprint(retold) == shard.fingerprint(JOBS)
     assert Counter(keys(retold)) == Counter(keys(JOBS))

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from conformance.explanation.signatures import FAMILIES, KERAS_OPTIONS, named
+from tests import frameworks
 
 LAYERS = [(family, name) for family, listed in named().items() for name in listed]
 
@@ -87,7 +88,7 @@ def test_keras_layers(name: str) -> None:
 
 @pytest.mark.parametrize("name", named()["tf.nn"])
 def test_tensorflow_functions(name: str) -> None:
-    import tensorflow as tf
+    tf = frameworks.tensorflow()
 
     assert alike(stated("tf.nn", name), own(getattr(tf.nn, name)))
 

@@ -23,6 +23,7 @@ from conformance.runners.contract import Weights
 from conformance.runners.onnx_models import single_node
 from conformance.runners.onnxruntime import OnnxRuntime
 from conformance.runners.tensorflow import channels_first, channels_last, filters_by_channel, filters_last
+from tests import frameworks
 
 SIZES = {1: (9,), 2: (7, 10), 3: (5, 6, 7)}
 Array = Any
@@ -126,7 +127,7 @@ def in_torch(found: Snippet, case: Case, data: Data) -> Array:
 
 
 def in_tensorflow(found: Snippet, case: Case, data: Data) -> Array:
-    import tensorflow as tf
+    tf = frameworks.tensorflow()
 
     names: dict[str, Any] = {name: tf.constant(array) for name, array in laid_out(case, data, found).items()}
     exec(found.code, names)
@@ -134,6 +135,7 @@ def in_tensorflow(found: Snippet, case: Case, data: Data) -> Array:
 
 
 def in_keras(found: Snippet, case: Case, data: Data) -> Array:
+    frameworks.tensorflow()
     arrays = laid_out(case, data, found)
     names: dict[str, Any] = {"x": arrays["x"]}
     exec(found.code, names)

@@ -65,7 +65,7 @@ def test_the_text_names_versions_causes_and_what_became_of_them(tmp_path: Path) 
         "1  error: TypeError: no item 3 of 7",
         "→ mismatch: symmetric-for-asymmetric",
         "torch/same 1; such as a/b/1",
-        "conformance run --runner torch/same -k a/b/1 --out reports/again",
+        "conformance reproduce a/b/1 torch/same -o reproduce.py",
     ]
     assert [line for line in lines if line and line[0].isupper()][2:6] == [
         "Now wrong: 1 job",
@@ -131,7 +131,7 @@ def test_the_page_lists_jobs_and_counts_the_rest(tmp_path: Path, monkeypatch: py
     page = compared.html(found)
     assert page.count("<li>") == 1
     assert "And 2 more jobs" in page
-    assert "conformance run --runner torch/same -k a/b/0" in page
+    assert "conformance reproduce a/b/0 torch/same" in page
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "html"])
