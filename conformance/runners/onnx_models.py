@@ -383,9 +383,11 @@ def tensor(name: str, array: Array, element: int) -> Any:
     """An array as a tensor of an element type; by its bytes, as onnx takes no array of bfloat16 before 1.19."""
     from onnx import TensorProto, helper
 
-    kind: Any = None if element == TensorProto.BFLOAT16 else helper.tensor_dtype_to_np_dtype(element)
-    if kind is None:
-        from ml_dtypes import bfloat16 as kind
+    kind: Any = helper.tensor_dtype_to_np_dtype(element)
+    if element == TensorProto.BFLOAT16:
+        import ml_dtypes
+
+        kind = ml_dtypes.bfloat16
     return helper.make_tensor(name, element, array.shape, array.astype(kind).tobytes(), raw=True)
 
 
