@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from conformance.comparing import Comparison
     from conformance.explanation.explain import Explanation
     from conformance.pipeline import Finished
 
@@ -65,6 +66,21 @@ def read(folder: str | Path, expectations: Several = ()) -> Finished:
 
     found, stale = pipeline.judge_again(Path(folder), _folders(expectations))
     return pipeline.Finished(found, tuple(stale), found.folder / html.NAME)
+
+
+def compare(old: str | Path | Finished, new: str | Path | Finished) -> Comparison:
+    """What changed from one run to another, by cause; results, or folders of runs.
+
+    The comparison has ``changes``, ``status`` and ``count(kind)``, and shows itself. Raises
+    ``errors.InputError`` where there is no run.
+    """
+    from pathlib import Path
+
+    from conformance import comparing, journal
+    from conformance.pipeline import Finished
+
+    one, other = (each.run if isinstance(each, Finished) else journal.read(Path(each)) for each in (old, new))
+    return comparing.compare(one, other)
 
 
 def explain(

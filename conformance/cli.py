@@ -353,8 +353,7 @@ def compare(old: Path, new: Path, form: str, folder: Path | None) -> int:
 
     Exit status 1 where a job that was right is wrong now, or a failing one fails worse; 2 where a run is incomplete.
     """
-    from conformance import compare as comparing
-    from conformance import journal
+    from conformance import comparing, journal
     from conformance.render import compared
 
     found = comparing.compare(journal.read(old), journal.read(new))

@@ -70,6 +70,20 @@ def test_what_a_notebook_shows_is_escaped_and_short(tmp_path: Path) -> None:
     assert len(long) < 6000
 
 
+def test_two_runs_are_compared_and_the_comparison_shows_itself(tmp_path: Path) -> None:
+    path = case_file(tmp_path, ("good-0", "bad-run"))
+    old = conformance.run(path, runners=FAKES + "Wrong/asked", out=tmp_path / "old", jobs=1)
+    (tmp_path / "new").mkdir()
+    text = (tmp_path / "old" / journal.NAME).read_text("utf-8")
+    (tmp_path / "new" / journal.NAME).write_text(text.replace('"verdict":"match"', '"verdict":"mismatch"'), "utf-8")
+    found = conformance.compare(old, tmp_path / "new")
+    assert (found.status, found.count("now wrong")) == (1, 1)
+    assert "1 now wrong" in repr(found)
+    assert "small/good-0" in parsed(found._repr_html_()).text
+    assert parsed(found._repr_html_()).elements == {"pre"}
+    assert conformance.compare(tmp_path / "old", old).status == 0
+
+
 def test_bad_input_and_an_empty_selection_are_exceptions(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown runner 'nobody'"):
         conformance.run(runners=["nobody"], out=tmp_path)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from conformance.compare import KINDS, WORSE, Change, Comparison, Ending
+from conformance.comparing import KINDS, WORSE, Change, Comparison, Ending
 from conformance.domain.causes import CAUSES
 from conformance.files import write_whole
 from conformance.journal import Record, Run, words

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conformance.compare import Comparison, compare
+from conformance.comparing import Comparison, compare
 from conformance.journal import Record, Run
 from conformance.render import compared
 from tests.render.made_journals import HOSTILE, case, mismatch, result, run

@@ -18,6 +18,7 @@ appeared, gone         a job of one of the runs alone
 
 from __future__ import annotations
 
+import html
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -103,6 +104,19 @@ class Comparison:
     def incomplete(self) -> tuple[Run, ...]:
         """Those of the two runs that did not come to their end."""
         return tuple(run for run in (self.old, self.new) if not run.complete)
+
+    def __str__(self) -> str:
+        from conformance.render import compared
+
+        return compared.text(self)
+
+    def __repr__(self) -> str:
+        from conformance.render import compared
+
+        return f"<{compared.sentence(self)}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     @property
     def status(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conformance.compare import KINDS, Comparison, Ending, compare
+from conformance.comparing import KINDS, Comparison, Ending, compare
 from conformance.domain.records import VERDICTS
 from conformance.journal import NAME, Record, Run
 from tests.render.made_journals import case, mismatch, result, run
