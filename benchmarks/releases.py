@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from conformance import journal, packaged
-from conformance.compare import KINDS, Change, Comparison, compare
+from conformance.comparing import KINDS, Change, Comparison, compare
 from conformance.journal import Run
 from conformance.render import compared
 from conformance.render.markdown import code, escape, table

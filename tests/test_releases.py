@@ -8,7 +8,7 @@ import yaml
 
 from benchmarks.releases import WHY, document
 from conformance import packaged
-from conformance.compare import compare
+from conformance.comparing import compare
 from conformance.journal import Record
 from tests.render.made_journals import case, mismatch, result, run
 
