@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from conformance import cases, packaged, pipeline, reproduction
+from conformance import cases, packaged, pipeline, reproduction, tools
 from conformance.reproduction import Reproduction
 
 FOLDER = packaged.ROOT / "docs" / "found"
@@ -39,7 +39,7 @@ def main() -> int:
         runners = tuple(dict.fromkeys(entry["runner"] for entry in about))
         pipeline.run(pipeline.Options((CASES,), runners, out=folder / "run", jobs=1))
         for entry in about:
-            one = pipeline.reproduce(known[entry["case"]], entry["runner"], folder / "run")
+            one = tools.reproduce(known[entry["case"]], entry["runner"], folder / "run")
             status, printed = executed(reproduction.script(one), folder)
             print(
                 f"{status} {entry['case']:<28} {one.record['verdict']:<9} {', '.join(one.record['causes'])}", flush=True

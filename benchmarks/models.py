@@ -23,7 +23,7 @@ import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
 from benchmarks.measure import once
-from conformance import checking, pipeline
+from conformance import checking, tools
 from conformance.errors import InputError
 from conformance.models import onnx_file
 
@@ -116,7 +116,7 @@ def fixed(path: Path, target: str, folder: Path) -> Fixed | str:
     """A model before and after ``fix``; why not, where it cannot be."""
     out = folder / f"fixed-{path.name}"
     try:
-        planned, proofs = pipeline.fix(path, out, target, {}, external=False)
+        planned, proofs = tools.fix(path, out, target, {}, external=False)
     except InputError as error:
         return reason(error)
     if not all(proof.holds for proof in proofs):
@@ -195,7 +195,7 @@ def node_test_rows(folder: Path) -> Iterator[tuple[str, str, str, str]]:
         feed = {value.name: np.asarray(array) for value, array in zip(test.model.graph.input, given, strict=True)}
         try:
             checking.check(path, (), (), False)
-            planned, proofs = pipeline.fix(path, out, "", {}, external=False)
+            planned, proofs = tools.fix(path, out, "", {}, external=False)
         except InputError as error:
             yield nodes[0].op_type, named, f"refused: {reason(error)}", "–"
             continue

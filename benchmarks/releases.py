@@ -31,8 +31,8 @@ Written by `nox -s releases`: each release in an environment of its own, with th
 runs every packaged case; `conformance compare` says what changed ([compare.md](compare.md)), and the reasons are from
 the sources of the two releases ([releases.yaml](releases.yaml), read by `python -m benchmarks.releases`). The variants
 that go through PyTorch's newer exporter are left out: it needs ml_dtypes 0.5, and TensorFlow 2.15 needs 0.3. Those with
-`change_ordering` have a run of their own: in TensorFlow 2.15 a process that pools the same sizes channels first and then
-channels last gets wrong numbers from the second (`tf.nn.max_pool2d(x, ..., data_format="NCHW")`, then without: seen, and
+`change_ordering` have a run of their own: in TensorFlow 2.15 a process that pools the same sizes channels first and
+then channels last gets wrong numbers from the second (`tf.nn.max_pool2d(x, ..., data_format="NCHW")`, then without;
 right in 2.21).
 """
 

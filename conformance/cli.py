@@ -442,13 +442,13 @@ def probe(case: str | None, runners: tuple[str, ...], paths: tuple[Path, ...], t
 
     Exit status 1 where that is not what it was asked for.
     """
-    from conformance import pipeline, probing
+    from conformance import probing, tools
 
     if not runners:
         raise InputError("--runner is missing; allowed: NAME[/VARIANT], repeatable")
     chosen = probing.by_identity(case, paths, given) if case else probing.by_options(given)
     same = True
-    for job, found in pipeline.probe(chosen, runners, timeout):
+    for job, found in tools.probe(chosen, runners, timeout):
         text, alike = probing.describe(job, found)
         click.echo(text)
         same &= alike
@@ -472,9 +472,9 @@ def reproduce(
 
     Without VARIANT the one that ends worst. The file's exit status is 1 where the outputs differ, else 0.
     """
-    from conformance import files, pipeline, probing, reproduction
+    from conformance import files, probing, reproduction, tools
 
-    found = pipeline.reproduce(probing.by_identity(case, paths, {}), runner, folder, timeout)
+    found = tools.reproduce(probing.by_identity(case, paths, {}), runner, folder, timeout)
     text = reproduction.issue(found) if issue else reproduction.script(found)
     if out is None:
         click.echo(text, nl=False)
@@ -514,7 +514,7 @@ def exhaust(
     Each operator's whole matrix is read and held against the reference. Exit status 1, and the
     smallest counterexample, where one is neither as asked, nor as the variant declares, nor refused.
     """
-    from conformance import pipeline
+    from conformance import tools
     from conformance.domain.case import OPS
     from conformance.exhaust import Scope
     from conformance.render import exhausted
@@ -525,7 +525,7 @@ def exhaust(
         if op not in OPS:
             raise InputError(f"--op {op!r}; allowed: {', '.join(OPS)}")
     scope = Scope(ops=ops or OPS, ranks=ranks or (1, 2, 3), **most)
-    found = pipeline.exhaust(scope, runners, jobs or 0, timeout)
+    found = tools.exhaust(scope, runners, jobs or 0, timeout)
     exhausted.show(found, no_color)
     return found.status
 
@@ -626,10 +626,10 @@ def fix(model: Path, shapes: tuple[str, ...], external: bool, out: Path, target:
 
     Every rewritten node is proved in ONNX Runtime. Exit status 1, and no file, where a proof fails.
     """
-    from conformance import checking, pipeline
+    from conformance import checking, tools
     from conformance.render import fixed as shown
 
-    planned, proofs = pipeline.fix(model, out, target, checking.shapes_given(shapes), external, timeout)
+    planned, proofs = tools.fix(model, out, target, checking.shapes_given(shapes), external, timeout)
     click.echo(shown.text(planned, proofs, out))
     return int(not all(proof.holds for proof in proofs))
 

@@ -11,35 +11,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from conformance import __version__, expectations, fixing, gate, journal, merge, packaged, reproduction, resume
+from conformance import __version__, expectations, gate, journal, merge, packaged, resume
 from conformance import accept as accepting
 from conformance import cases as case_files
 from conformance import plan as planning
-from conformance import probe as probing
 from conformance import shard as sharding
 from conformance.domain.case import Case
-from conformance.domain.geometry import Sizes
 from conformance.domain.records import HOLDING, Job, Judged, Outcome
 from conformance.errors import NothingSelectedError
-from conformance.execute.local import Limits, LocalEngine, Standing
-from conformance.exhaust import Count, Counterexample, Scope, executions
+from conformance.execute.local import Limits, LocalEngine
 from conformance.expectations import Expectations, Known
 from conformance.gate import Gate
 from conformance.journal import Record, Run
 from conformance.judge import Judge
 from conformance.plan import Selection
-from conformance.probe import Found
-from conformance.probing import describe as describe_probe
 from conformance.remedy import UNKNOWN, remedy
 from conformance.render import notebook, summary_json
 from conformance.render.digest import digest
-from conformance.reproduction import Reproduction
 from conformance.strict_yaml import shown_path
 
 
@@ -278,37 +271,6 @@ def join(folders: Sequence[Path], out: Path, known: Sequence[Path], strict_new: 
     return render(out, judging.stale())
 
 
-class Attended:
-    """A run whose results are asked for one by one; its workers stay until it is closed.
-
-    For a test runner, which has an order, a selection and a report of its own.
-    """
-
-    def __init__(self, options: Options) -> None:
-        self.jobs, self._selection, self.header, self._gate = prepare(options)
-        self._come: dict[object, Outcome] = {}
-        self._judge = Judge()
-        self._engine = Standing(engine(self._selection, options))
-        self.expect, self.close = self._engine.expect, self._engine.close
-
-    def _execute(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
-        self.expect(jobs)
-        return ((job, self._outcome(job)) for job in jobs)
-
-    def _outcome(self, job: Job) -> Outcome:
-        while job.key not in self._come:
-            other, outcome = self._engine.next()
-            self._come[other.key] = outcome
-        return self._come.pop(job.key)
-
-    def result(self, job: Job) -> tuple[Record, Record]:
-        """The records of a job that is expected, its case's and its own."""
-        judging = partial(judge, judging=self._judge)
-        judged = judging([(job, self._outcome(job))])
-        explained = remedy(judged, [job], {}, self._selection.others, self._selection.like, self._execute, judging)
-        return next(decide(explained, self._gate))
-
-
 def judge_again(
     folder: Path, folders: Sequence[Path], min_jobs: int = 0, strict_new: bool = False
 ) -> tuple[Run, list[Known]]:
@@ -336,93 +298,6 @@ def accept(
     finished = journal.read(folder)
     others = expectations.load([each for each in folders if each.is_dir()]) if folders else {}
     return accepting.accept(finished, target, today(), runners, others)
-
-
-def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[Job, Found | Outcome]]:
-    """What each selected variant that applies really does with a case; its outcome where it gives no output.
-
-    Where that is no geometry, the same of the smallest input with which it is none.
-    """
-    selection = planning.select_runners(runners)
-    jobs = planning.plan([case], selection)
-    if not jobs:
-        raise NothingSelectedError(nothing_selected([case], selection))
-    for job, found in zip(jobs, read(jobs, selection, timeout), strict=True):
-        if isinstance(found, Found) and found.problem:
-            others = [other for small in probing.smaller(case) if (other := selection.like(job, small))]
-            smaller = read(others, selection, timeout)
-            found = next((one for one in smaller if isinstance(one, Found) and one.problem), found)
-        yield job, found
-
-
-def reproduce(case: Case, pattern: str, folder: Path | None, timeout: float = Limits.job) -> Reproduction:
-    """A job with its verdict, run here or found in a run folder; of several variants the one that ends worst."""
-    runner, jobs = planning.jobs_of(case, pattern)
-    if folder is None:
-        selection = planning.select_runners([pattern])
-        options = Options(timeout=timeout)
-        judged = attribute(judge(execute(jobs, selection, options)), jobs, selection, options, {})
-        records = [journal.result_record(item) for item in judged]
-        packages = selection.runners[runner.name].packages
-    else:
-        finished = journal.read(folder)
-        records = journal.results_of(finished, case, runner.name)
-        packages = finished.header["runners"][runner.name]["packages"]
-    return reproduction.worst(jobs, records, runner, packages)
-
-
-def read(jobs: Sequence[Job], selection: Selection, timeout: float) -> list[Found | Outcome]:
-    """What a probe says of each job; the outcome where there is no output to read."""
-    probes = [probing.jobs(job, selection.like) for job in jobs]
-    asked = [probe for several in probes for probe in several]
-    outcomes = {job.key: outcome for job, outcome in execute(asked, selection, Options(timeout=timeout))}
-    return [probing.read(several, outcomes) for several in probes]
-
-
-def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float = Limits.job) -> Count:
-    """Every small geometry through the selected variants; an interrupt leaves the count incomplete."""
-    selection = planning.select_runners(runners)
-    answered: dict[tuple[str, str, str], list[Job]] = {}
-
-    def planned() -> Iterator[Job]:
-        for several in executions(scope.cases(), lambda case: planning.plan([case], selection)):
-            answered[several[0].key] = several
-            yield several[0]
-
-    found, judging = Count(), Judge()
-    try:
-        for job, outcome in execute(planned(), selection, Options(jobs=jobs, timeout=timeout)):
-            found.add(answered.pop(job.key), outcome, judging.judge)
-    except KeyboardInterrupt:
-        found.complete = False
-    if not found.rows and found.complete:
-        raise NothingSelectedError("no geometry applies to the selected variants; try: conformance list --runner NAME")
-    for row in found.rows.values():
-        if row.smallest:
-            row.smallest = explain(row.smallest, judging)
-    return found
-
-
-def explain(found: Counterexample, judging: Judge) -> Counterexample:
-    """A counterexample with its causes and what its output, a probe's, says."""
-    job, outcome = found.job, found.outcome
-    read = probing.conclude([job.case], [outcome.output]) if outcome.kind == "completed" else outcome
-    return replace(found, verdict=judging.judge(job, outcome), text=describe_probe(job, read)[0])
-
-
-def fix(
-    path: Path, out: Path, target: str, shapes: Mapping[str, Sizes], external: bool, timeout: float = Limits.job
-) -> tuple[fixing.Plan, list[fixing.Proof]]:
-    """Rewrite an ONNX model's padding and prove every rewritten node; the file is written where all proofs hold."""
-    planned = fixing.prepare(path, target, shapes, external, out)
-    with fixing.workbench(planned) as (selection, jobs, names):
-        probes = {job.key: fixing.probed(job, selection) for job in jobs}
-        asked = [*jobs, *(probe for several in probes.values() for probe in several)]
-        outcomes = {job.key: outcome for job, outcome in execute(asked, selection, Options(timeout=timeout))}
-    proofs = fixing.prove(planned, names, jobs, probes, outcomes, Judge().judge, describe_probe)
-    if all(proof.holds for proof in proofs):
-        fixing.write(planned, out)
-    return planned, proofs
 
 
 def failed_last(jobs: list[Job], out: Path) -> list[Job]:

@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from conformance.domain.records import Job
     from conformance.journal import Record
-    from conformance.pipeline import Attended
+    from conformance.tools import Attended
 
 PACKAGED = "packaged"
 """The word for the cases that come with this package, in place of a path."""
@@ -52,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
             if getattr(option, f"conformance_{name}"):
                 raise pytest.UsageError(f"--conformance-{name} without --conformance PATH")
         return
-    from conformance import pipeline, settings
+    from conformance import pipeline, settings, tools
     from conformance.errors import ConformanceError
 
     limit = {} if option.conformance_timeout is None else {"timeout": option.conformance_timeout}
@@ -64,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
             jobs=1,  # items come one after the other, in the order of the plan; more side by side is xdist's
             **limit,
         )
-        config.stash[KEY] = pipeline.Attended(options)
+        config.stash[KEY] = tools.Attended(options)
     except ConformanceError as error:
         raise pytest.UsageError(str(error)) from error
 

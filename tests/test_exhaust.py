@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 import pytest
 
-from conformance import oracle, pipeline, plan
+from conformance import oracle, plan, tools
 from conformance.domain.case import Case
 from conformance.domain.tensors import tensors
 from conformance.errors import NothingSelectedError
@@ -23,7 +23,7 @@ TINY = Scope(input=3, kernel=2, stride=2, dilation=2, pads=1)
 
 def exhaust(fake: str, scope: Scope) -> Count:
     """The count of one fake in one worker."""
-    return pipeline.exhaust(scope, [FAKES + fake], jobs=1)
+    return tools.exhaust(scope, [FAKES + fake], jobs=1)
 
 
 def cases(scope: Scope) -> list[Case]:

@@ -14,7 +14,7 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from conformance import fixing, pipeline
+from conformance import fixing, tools
 from conformance.errors import InputError
 from conformance.models import rewrite
 from conformance.render import fixed as shown
@@ -32,7 +32,7 @@ MIXED = model(
 
 
 def fix(path: Path, out: Path, target: str = "", **shapes: tuple[int, ...]) -> list[fixing.Proof]:
-    return pipeline.fix(path, out, target, shapes, external=False)[1]
+    return tools.fix(path, out, target, shapes, external=False)[1]
 
 
 def run(path: Path, *size: int) -> Any:
@@ -78,7 +78,7 @@ def test_where_the_runtime_deviates_the_specification_is_written_and_said(
     kernel = attributes.get("kernel_shape", [3, 3])
     made = model(conv(auto_pad="SAME_UPPER", **attributes), shape=(1, 4, 34, 34), weights={"w": (8, 4, *kernel)})
     path, out = write(tmp_path / "m.onnx", made), tmp_path / "fixed.onnx"
-    planned, proofs = pipeline.fix(path, out, "", {}, external=False)
+    planned, proofs = tools.fix(path, out, "", {}, external=False)
     (proof,) = proofs
     assert proof.holds
     assert not proof.equal
@@ -100,7 +100,7 @@ def test_a_wrong_rewrite_is_not_proved_and_nothing_is_written(tmp_path: Path, mo
     with pytest.raises(InputError, match="c1: cannot be written so that it reads the same"):
         fix(path, out)
     monkeypatch.setattr(fixing, "hold_geometry", lambda *_: None)
-    planned, (proof,) = pipeline.fix(path, out, "", {}, external=False)
+    planned, (proof,) = tools.fix(path, out, "", {}, external=False)
     assert not proof.holds
     assert not proof.geometry
     assert proof.after.causes == ("same-lower-for-upper",)
@@ -170,7 +170,7 @@ def test_a_function_with_padding_is_refused_by_name(tmp_path: Path) -> None:
 def test_what_is_not_read_is_left_and_named(tmp_path: Path) -> None:
     node = helper.make_node("LpPool", ["x"], ["y"], name="l1", kernel_shape=[2, 2], auto_pad="SAME_UPPER")
     path, out = write(tmp_path / "m.onnx", model(node)), tmp_path / "fixed.onnx"
-    planned, proofs = pipeline.fix(path, out, "", {}, external=False)
+    planned, proofs = tools.fix(path, out, "", {}, external=False)
     assert "left as it is: LpPool l1: no case has this operator" in shown.text(planned, proofs, out)
     assert onnx.load(out) == onnx.load(path)
 
@@ -182,8 +182,8 @@ def test_external_data_stay_where_they_are(tmp_path: Path) -> None:
     (tmp_path / "w.bin").write_bytes(np.ones((8, 4, 3, 3), "float32").tobytes())
     (tmp_path / "other").mkdir()
     with pytest.raises(InputError, match="a file in the model's folder"):
-        pipeline.fix(path, tmp_path / "other" / "fixed.onnx", "", {}, external=True)
-    _, (proof,) = pipeline.fix(path, tmp_path / "fixed.onnx", "", {}, external=True)
+        tools.fix(path, tmp_path / "other" / "fixed.onnx", "", {}, external=True)
+    _, (proof,) = tools.fix(path, tmp_path / "fixed.onnx", "", {}, external=True)
     assert proof.holds
     assert np.array_equal(run(path, 1, 4, 32, 32), run(tmp_path / "fixed.onnx", 1, 4, 32, 32))
 

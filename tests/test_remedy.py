@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conformance import oracle, pipeline, probe, remedy
+from conformance import oracle, probe, remedy, tools
 from conformance.domain.case import Case
 from conformance.domain.geometry import Pads
 from conformance.domain.records import Job, Outcome, Spelling, Verdict
@@ -69,7 +69,7 @@ def test_a_probe_of_a_fake_tells_what_it_does(tmp_path: Path) -> None:
     from conformance import cases
 
     (case,) = cases.load([case_file(tmp_path, ["one"])])
-    told: list[tuple[Job, Any]] = list(pipeline.probe(case, [FAKES + "ReversesOneAxis"], 60.0))
+    told: list[tuple[Job, Any]] = list(tools.probe(case, [FAKES + "ReversesOneAxis"], 60.0))
     ((job, found),) = told
     assert job.variant == "asked"
     assert [axis.flipped for axis in found.axes] == [True, False]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conformance import cases, journal, pipeline, plan, reproduction, runners
+from conformance import cases, journal, pipeline, plan, reproduction, runners, tools
 from conformance.domain.case import Case
 from conformance.domain.records import Job, Judged, Outcome
 from conformance.errors import InputError
@@ -118,15 +118,15 @@ def test_the_worst_variant_of_a_run_is_taken_and_a_changed_case_refused(tmp_path
     path.write_text(head + "  - {name: a, op: conv, input: 8, kernel: 1, stride: 4, padding: same}\n")
     pipeline.run(Options((path,), ("onnxruntime",), out=tmp_path / "run", jobs=1))
     (case,) = cases.load([path])
-    found = pipeline.reproduce(case, "onnxruntime", tmp_path / "run")
+    found = tools.reproduce(case, "onnxruntime", tmp_path / "run")
     assert (found.where, found.record["verdict"], list(found.causes)) == (
         "onnxruntime/auto_pad",
         "mismatch",
         ["pad-amount"],
     )
     assert set(found.packages) == {"python", "onnxruntime", "onnx"}
-    assert pipeline.reproduce(case, "onnxruntime/pads", tmp_path / "run").record["verdict"] == "match"
-    again = pipeline.reproduce(case, "onnxruntime", None)
+    assert tools.reproduce(case, "onnxruntime/pads", tmp_path / "run").record["verdict"] == "match"
+    again = tools.reproduce(case, "onnxruntime", None)
     assert json.loads(json.dumps({**again.record, "seconds": 0, "gate": ""})) == {
         **{name: value for name, value in found.record.items() if name != "expectation"},
         "seconds": 0,
@@ -137,7 +137,7 @@ def test_the_worst_variant_of_a_run_is_taken_and_a_changed_case_refused(tmp_path
         (replace(case, id="f/b"), "no result of f/b in onnxruntime; allowed: one of this run's"),
     ):
         with pytest.raises(InputError, match=words):
-            pipeline.reproduce(changed, "onnxruntime", tmp_path / "run")
+            tools.reproduce(changed, "onnxruntime", tmp_path / "run")
 
 
 def test_a_job_that_was_not_run_is_not_reproduced(tmp_path: Path) -> None:
