@@ -113,7 +113,10 @@ def ended(changes: Sequence[Change], side: Any) -> str:
         verdict, _, causes = side(change).partition(": ")
         for cause in causes.split(" + ") if verdict in ("mismatch", "hazard") else [causes]:
             endings[f"{verdict}: {cause}" if cause else verdict] += len(change.jobs)
-    shown = [f"{escape(ending, 120)} {count:,}" for ending, count in endings.most_common(5)]
+    shown = [
+        f"{escape(ending, 120)} {count:,}"
+        for ending, count in sorted(endings.items(), key=lambda one: (-one[1], one[0]))[:5]
+    ]
     return ", ".join(shown) + (f", and {len(endings) - 5} more" if len(endings) > 5 else "")
 
 
