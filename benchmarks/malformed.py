@@ -1,4 +1,4 @@
-"""Generated case files and expectations, most of them malformed: no traceback, each under 1 s of processor time, all below 256 MiB.
+"""Generated case files and expectations, most malformed: no traceback, each below 1 s of processor time and 256 MiB.
 
     python -m benchmarks.malformed [NUMBER]
 
