@@ -175,6 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(
             f"a clean run: {len(journal.read(Path(name, 'clean')).results)} jobs in {bench.seconds:.1f} s", flush=True
         )
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background, and so by all it starts
         for number, stops in ((signal.SIGKILL, given.kills), (signal.SIGINT, given.interrupts)):
             bench.ends.clear()
             problems = list(rounds(bench, number, stops))

@@ -464,6 +464,9 @@ def check_values(cases: Iterable[Case]) -> None:
             raise InputError(
                 "expect.values with data: normal; allowed: lattice, or data written out", case.expect.where
             )
+        shape, due = _shape(case.expect.values), (case.batch, case.filters, *case.output(case.pads))
+        if shape != due:  # told before a large output is computed
+            raise InputError(f"expect.values: shape {shape}; the reference gives {due}", case.expect.where)
         output = oracle.compute(case, tensors(case), oracle.reading(case, case.pads))
         computed = _tuples(output.astype(int).tolist())
         if case.expect.values != computed:

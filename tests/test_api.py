@@ -119,7 +119,8 @@ def test_an_interrupt_is_raised_and_leaves_a_run_folder_that_can_be_read(tmp_pat
     os.mkfifo(pipe)
     path = case_file(tmp_path, [*(f"good-{number}" for number in range(40)), "bad-run"])
     code = f"""
-import conformance
+import conformance, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process inherits that it is ignored
 try:
     conformance.run({str(path)!r}, runners={FAKES + "Hangs"!r}, out={str(tmp_path / "run")!r}, jobs=1)
 except KeyboardInterrupt:

@@ -187,9 +187,14 @@ FIELDS = {
     "windows": ("expect: {windows: [[0, 2, 4]]}", "4:23", "expect.windows … gives ((-1, 0, 1, 2, 3, 4),)"),
     "parameters": ("expect: {parameters: 4}", "4:26", "expect.parameters: 4 … gives 3"),
     "values": (
-        "expect: {values: [[[1, 2, 3]]]}; data: {input: [[[1, 2, 3, 4, 5, 6]]], weights: [[[0, 1, 0]]]}",
+        "expect: {values: [[[1, 2, 3, 4, 5, 7]]]}; data: {input: [[[1, 2, 3, 4, 5, 6]]], weights: [[[0, 1, 0]]]}",
         "4:22",
-        "expect.values: (((1, 2, 3),),) … reference gives (((1, 2, 3, 4, 5, 6),),)",
+        "expect.values: (((1, 2, 3, 4, 5, 7),),) … reference gives (((1, 2, 3, 4, 5, 6),),)",
+    ),
+    "shape-of-values": (
+        "expect: {values: [[[1, 2, 3]]]}; input: 200000000",
+        "4:22",
+        "expect.values: shape (1, 1, 3); the reference gives (1, 1, 200000000)",
     ),
     "integers-for-real-values": (
         "expect: {values: [[[1, -2, 0]]]}; data: normal; input: 3; kernel: 1",
