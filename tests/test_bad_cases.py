@@ -185,6 +185,7 @@ FIELDS = {
     "output-rank": ("expect: {output: [6, 6]}", "4:22", "expect.output: (6, 6) … gives (6,)"),
     "pads": ("expect: {pads: [[0, 1]]}", "4:20", "expect.pads … reference gives ((1, 1),)"),
     "windows": ("expect: {windows: [[0, 2, 4]]}", "4:23", "expect.windows … gives ((-1, 0, 1, 2, 3, 4),)"),
+    "windows-of-a-large-input": ("expect: {windows: [[0, 2, 4]]}; input: 200000000", "4:23", "gives ((-1, 0, 1, 2, 3,"),
     "parameters": ("expect: {parameters: 4}", "4:26", "expect.parameters: 4 … gives 3"),
     "values": (
         "expect: {values: [[[1, 2, 3, 4, 5, 7]]]}; data: {input: [[[1, 2, 3, 4, 5, 6]]], weights: [[[0, 1, 0]]]}",
