@@ -15,7 +15,7 @@ from statistics import mean
 
 from benchmarks.measure import once
 from conformance import cases, plan, shard
-from conformance.journal import Reader
+from conformance.journal import Reader, key_of
 
 JUDGING = 1.0
 """Milliseconds of a job beside its runner's: planned, judged, written (``python -m benchmarks`` measures less)."""
@@ -33,10 +33,7 @@ def main() -> None:
     given = parser.parse_args()
     reader = Reader(given.run)
     names = list(reader.header["runners"])
-    times = {
-        (result["case"], result["runner"], result["variant"]): (case["op"], result["seconds"] * 1000 + JUDGING)
-        for case, result in reader.results()
-    }
+    times = {key_of(result): (case["op"], result["seconds"] * 1000 + JUDGING) for case, result in reader.results()}
     if given.table:
         print(f"COSTS = {json.dumps(table(times, {name: opening(name) for name in names}), indent=4)}")
     else:

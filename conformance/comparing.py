@@ -23,8 +23,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from conformance.domain.records import FAILURES, VERDICTS
-from conformance.journal import PEOPLES, Record, Run, alike_words, words
+from conformance.domain.records import FAILURES, VERDICTS, Key
+from conformance.journal import PEOPLES, Record, Run, alike_words, key_of, words
 
 KINDS = (
     "now wrong",
@@ -40,9 +40,6 @@ WORSE = KINDS[:2]
 
 PEOPLE = (*PEOPLES, "tags", "since")
 """What of a case's record decides nothing about an output."""
-
-Key = tuple[str, str, str]
-"""Case, runner and variant."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +123,8 @@ class Comparison:
 
 def compare(old: Run, new: Run) -> Comparison:
     """What changed from one run to another."""
-    before = {key(result): result for result in old.results}
-    after = {key(result): result for result in new.results}
+    before = {key_of(result): result for result in old.results}
+    after = {key_of(result): result for result in new.results}
     edited = {name: ", ".join(differing(old.cases[name], new.cases[name])) for name in old.cases.keys() & new.cases}
     alike, had, has = 0, Counter[str](), Counter[str]()
     groups: dict[tuple[str, str, Ending | None, Ending | None, str], list[Key]] = {}
@@ -152,11 +149,6 @@ def compare(old: Run, new: Run) -> Comparison:
     names = {name: (had[name], has[name]) for name in sorted({**had, **has})}
     verdicts = {name: names.pop(name) for name in VERDICTS if name in names}
     return Comparison(old, new, alike, verdicts, names, tuple(sorted(changes, key=importance)))
-
-
-def key(result: Record) -> Key:
-    """What names a job in every run."""
-    return result["case"], result["runner"], result["variant"]
 
 
 def ending(result: Record) -> Ending:

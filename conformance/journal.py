@@ -23,7 +23,7 @@ from typing import Any
 from zlib import crc32
 
 from conformance.domain.case import OWN, Case, Written
-from conformance.domain.records import HOLDING, Judged
+from conformance.domain.records import HOLDING, Judged, Key
 from conformance.errors import InputError
 from conformance.files import beside, sweep
 
@@ -164,6 +164,11 @@ def result_record(judged: Judged) -> Record:
         if outcome.kind in ("raised", "unsupported"):  # what it printed says less than what it raised
             record["failure"].pop("stderr", None)
     return record
+
+
+def key_of(result: Mapping[str, Any]) -> Key:
+    """What names the job of a result."""
+    return result["case"], result["runner"], result["variant"]
 
 
 def words(failure: Mapping[str, Any]) -> str:
@@ -329,13 +334,13 @@ class Reader:
 
     def results(self) -> Iterator[tuple[Record, Record]]:
         """Every result with its case."""
-        seen: set[tuple[str, str, str]] = set()
+        seen: set[Key] = set()
         for number, record in self._records:
             kind, place = record["kind"], f"{self.path}:{number}:1"
             if self.footer is not None:
                 raise InputError("a line after the footer; allowed: none", place)
             if kind == "result":
-                key = (record["case"], record["runner"], record["variant"])
+                key = key_of(record)
                 if key in seen:
                     raise InputError(f"a second result of {' '.join(key)}", place)
                 if key[0] not in self.cases:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from conformance import journal
+from conformance.domain.records import Key
 from conformance.errors import InputError
 from conformance.journal import Reader, Record
 
@@ -59,10 +60,10 @@ def header(readers: Sequence[Reader]) -> Record:
 
 def results(readers: Sequence[Reader]) -> Iterator[tuple[Record, Record]]:
     """All their results, with their cases."""
-    seen: dict[tuple[str, str, str], Path] = {}
+    seen: dict[Key, Path] = {}
     for reader in readers:
         for case, result in reader.results():
-            key = (result["case"], result["runner"], result["variant"])
+            key = journal.key_of(result)
             if key in seen:
                 raise InputError(f"a result of {' '.join(key)}, of which {seen[key]} has one", str(reader.path))
             seen[key] = reader.path

@@ -22,7 +22,7 @@ from conformance import cases as case_files
 from conformance import plan as planning
 from conformance import shard as sharding
 from conformance.domain.case import Case
-from conformance.domain.records import HOLDING, Job, Judged, Outcome
+from conformance.domain.records import HOLDING, Job, Judged, Key, Outcome
 from conformance.errors import NothingSelectedError
 from conformance.execute.local import Limits, LocalEngine
 from conformance.expectations import Expectations, Known
@@ -175,7 +175,7 @@ def attribute(
     jobs: Sequence[Job],
     selection: Selection,
     options: Options,
-    recorded: Mapping[tuple[str, str, str], str],
+    recorded: Mapping[Key, str],
 ) -> Iterator[Judged]:
     """Every verdict, the wrong ones with what to write instead, and probed where no hypothesis fits.
 
@@ -304,11 +304,7 @@ def failed_last(jobs: list[Job], out: Path) -> list[Job]:
     """The jobs that did not hold in the run that ``out`` has; all where none of these did, or no run is there."""
     if not (out / journal.NAME).exists():
         return jobs
-    failed = {
-        (result["case"], result["runner"], result["variant"])
-        for result in journal.read(out).results
-        if result["gate"] not in HOLDING
-    }
+    failed = {journal.key_of(result) for result in journal.read(out).results if result["gate"] not in HOLDING}
     return [job for job in jobs if job.key in failed] or jobs
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from conformance import oracle
 from conformance.domain.case import INTEGERS, Basis, Case
 from conformance.domain.geometry import MODES, AnyAxis, Axis, Sizes, canonical, pads_for
-from conformance.domain.records import Job, Outcome
+from conformance.domain.records import Job, Key, Outcome
 from conformance.domain.tensors import Data, tensors, typed
 from conformance.errors import InputError
 from conformance.oracle import Reading
@@ -117,7 +117,7 @@ def jobs(job: Job, like: Like) -> list[Job]:
     return [one for one in found if one is not None]
 
 
-def read(probes: Sequence[Job], outcomes: Mapping[tuple[str, str, str], Outcome]) -> Found | Outcome:
+def read(probes: Sequence[Job], outcomes: Mapping[Key, Outcome]) -> Found | Outcome:
     """What the outcomes of a job's probes say; the first outcome that is no output, where there is one."""
     ended = [outcomes[probe.key] for probe in probes]
     failed = next((outcome for outcome in ended if outcome.kind != "completed"), None)

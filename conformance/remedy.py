@@ -13,7 +13,7 @@ from dataclasses import replace
 from conformance import hypotheses, oracle, probe, separate
 from conformance.domain.case import Case
 from conformance.domain.geometry import canonical, pads_for, same_elements
-from conformance.domain.records import Job, Judged, Outcome, Spelling, Verdict
+from conformance.domain.records import Job, Judged, Key, Outcome, Spelling, Verdict
 from conformance.errors import InputError
 from conformance.oracle import Reading
 from conformance.probe import Found, Like
@@ -30,7 +30,7 @@ Others = Callable[[Job], Sequence[Job]]
 def remedy(
     judged: Iterable[Judged],
     jobs: Sequence[Job],
-    recorded: Mapping[tuple[str, str, str], str],
+    recorded: Mapping[Key, str],
     others: Others,
     like: Like,
     execute: Execute,

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from conformance import journal
-from conformance.domain.records import Job
+from conformance.domain.records import Job, Key
 from conformance.errors import InputError
 from conformance.journal import NAME, Reader, Record
-
-Key = tuple[str, str, str]
 
 
 def recorded(folder: Path, header: Record, jobs: Sequence[Job]) -> dict[Key, str]:
@@ -27,7 +25,7 @@ def recorded(folder: Path, header: Record, jobs: Sequence[Job]) -> dict[Key, str
     found: dict[Key, str] = {}
     checked: set[str] = set()
     for case, result in reader.results():
-        key = (result["case"], result["runner"], result["variant"])
+        key = journal.key_of(result)
         if key not in planned:
             refuse(reader.path, [f"{key[0]} in {key[1]}/{key[2]} has a result and is not planned"])
         if key[0] not in checked:

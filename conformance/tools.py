@@ -12,7 +12,7 @@ from conformance import plan as planning
 from conformance import probe as probing
 from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
-from conformance.domain.records import Job, Outcome
+from conformance.domain.records import Job, Key, Outcome
 from conformance.errors import NothingSelectedError
 from conformance.execute.local import Limits, Standing
 from conformance.exhaust import Count, Counterexample, Scope, executions
@@ -101,7 +101,7 @@ def read(jobs: Sequence[Job], selection: Selection, timeout: float) -> list[Foun
 def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float = Limits.job) -> Count:
     """Every small geometry through the selected variants; an interrupt leaves the count incomplete."""
     selection = planning.select_runners(runners)
-    answered: dict[tuple[str, str, str], list[Job]] = {}
+    answered: dict[Key, list[Job]] = {}
 
     def planned() -> Iterator[Job]:
         for several in executions(scope.cases(), lambda case: planning.plan([case], selection)):

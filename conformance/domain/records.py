@@ -42,6 +42,10 @@ class Spelling:
     converted: Sizes = ()
 
 
+Key = Tuple[str, str, str]
+"""Case, runner and variant: what names a job everywhere."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One case in one variant of one runner; ``precision`` is what the runner declares, empty for the case's dtype."""
@@ -53,7 +57,7 @@ class Job:
     precision: str = ""
 
     @property
-    def key(self) -> Tuple[str, str, str]:
+    def key(self) -> Key:
         """What names a job everywhere: case, runner and variant."""
         return self.case.id, self.runner, self.variant
 
