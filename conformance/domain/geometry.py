@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
+from operator import eq
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 Sizes = Tuple[int, ...]
 """One number per spatial axis."""
@@ -80,35 +81,61 @@ class Axis:
 
         None stands for what is no element, -1 for padding that an average counts.
         """
-        return [self.window(start) for start in self.starts]
+        return [list(window) for window in self.windows()]
 
-    def window(self, start: int) -> List[Optional[int]]:
-        """What each tap of the window from ``start`` on reads."""
-        return [self._read(place) for place in range(start, start + self.extent, self.dilation)]
+    def windows(self) -> Iterator[Iterator[Optional[int]]]:
+        """``reads``, one tap of one window after another."""
+        return (map(self._read, range(start, start + self.extent, self.dilation)) for start in self.starts)
 
     def _read(self, place: int) -> Optional[int]:
         if 0 <= place < self.size or self.mode != "constant":
             return outside(self.mode, place, self.size)
-        return -1 if self.counted and -self.begin <= place < self.size + self.end else None
+        return -1 if self.counted and place in self.counting else None
+
+    @property
+    def counting(self) -> range:
+        """The places that an average counts: the elements, with ``counted`` the pads too, and nothing beyond."""
+        if not self.counted:
+            return range(self.size)
+        return range(min(-self.begin, 0), max(self.size + self.end, self.size))
+
+    def divisors(self) -> List[int]:
+        """For each window, how many of its taps an average divides by along this axis."""
+        if self.mode != "constant":
+            return [self.kernel] * self.output
+        return [self._taps_in(self.counting, start) for start in self.starts]
+
+    def distinct_divisors(self) -> Set[int]:
+        """The numbers in ``divisors``, each once."""
+        return {self.kernel} if self.mode != "constant" else self.taps_in(self.counting)
 
     @property
     def lonely(self) -> bool:
         """Whether some window lies in the padding alone."""
-        return not all(map(self._meets, self.starts))
-
-    def divisors(self) -> List[int]:
-        """For each window, how many of its taps an average divides by along this axis."""
-        return [sum(place is not None for place in window) for window in self.reads()]
+        return 0 in self.taps_in(range(self.size))
 
     @property
     def meets_input(self) -> bool:
         """Whether any tap of any window reads an element, rather than padding only."""
-        return any(map(self._meets, self.starts))
+        return any(self.taps_in(range(self.size)))
 
-    def _meets(self, start: int) -> bool:
-        """Whether the window that starts there reads an element."""
-        tap = max(-(start // self.dilation), 0)
-        return tap < self.kernel and start + tap * self.dilation < self.size
+    def taps_in(self, places: range) -> Set[int]:
+        """How many taps of a window lie in some places: the distinct numbers over all windows.
+
+        From window to window the number changes only where a tap comes to either end of the places, so of more
+        windows than that the first and those there are enough.
+        """
+        starts: Iterable[int] = self.starts
+        if len(self.starts) > 2 * self.kernel:
+            turns = (end - tap * self.dilation for end in (places.start, places.stop) for tap in range(self.kernel))
+            numbers = {0, *(-(-(turn + self.begin) // self.stride) for turn in turns)}
+            starts = [self.starts[number] for number in numbers if 0 <= number < self.output]
+        return {self._taps_in(places, start) for start in starts}
+
+    def _taps_in(self, places: range, start: int) -> int:
+        """How many taps of the window from ``start`` on lie in some places: those before their end, less before them."""
+        before = min(max(-((start - places.start) // self.dilation), 0), self.kernel)
+        return min(max(-((start - places.stop) // self.dilation), 0), self.kernel) - before
 
     def canonical(self) -> Tuple[int, int]:
         """``(begin, end)`` of the smallest padding that reads the same elements.
@@ -163,10 +190,12 @@ class TransposedAxis:
 
     def reads(self) -> List[List[Optional[int]]]:
         """The sampling map: for each output, the input index that each tap brings to it, None for none."""
-        return [
-            [self._read(place + self.begin - tap * self.dilation) for tap in range(self.kernel)]
-            for place in range(self.output)
-        ]
+        return [list(window) for window in self.windows()]
+
+    def windows(self) -> Iterator[Iterator[Optional[int]]]:
+        """``reads``, one tap of one output after another."""
+        firsts = range(self.begin, self.begin + self.output)
+        return (map(self._read, range(first, first - self.extent, -self.dilation)) for first in firsts)
 
     def _read(self, place: int) -> Optional[int]:
         index, rest = divmod(place, self.stride)
@@ -317,20 +346,28 @@ def canonical(over: Sequence[AnyAxis]) -> Pads:
 
 def same_elements(left: Sequence[AnyAxis], right: Sequence[AnyAxis]) -> bool:
     """Whether two geometries over one input have as many windows, and each reads the same elements."""
-    return all(_same_taps(a, b) or _same_reads(a, b) for a, b in zip(left, right))
+    return all(map(_same_reads, left, right))
 
 
 def _same_reads(a: AnyAxis, b: AnyAxis) -> bool:
-    """Whether two sampling maps are equal; of windows the first that differs ends it."""
-    if not isinstance(a, Axis) or not isinstance(b, Axis):
-        return a.reads() == b.reads()
-    if max(a.output, 0) != max(b.output, 0):
-        return False
-    return all(a.window(one) == b.window(two) for one, two in zip(a.starts, b.starts))
+    """Whether two sampling maps are equal; of taps in other places the first that reads another element ends it."""
+    if _same_taps(a, b):
+        return not isinstance(a, Axis) or not isinstance(b, Axis) or _counted_alike(a, b)
+    return max(a.output, 0) == max(b.output, 0) and all(
+        all(map(eq, one, two)) for one, two in zip(a.windows(), b.windows())
+    )
 
 
 def _same_taps(a: AnyAxis, b: AnyAxis) -> bool:
-    """Whether every tap of every window lies in the same place, read or not."""
-    if isinstance(a, Axis) and isinstance(b, Axis) and (a.counted or b.counted or a.mode != b.mode):
+    """Whether every tap of every window lies in the same place, and what lies outside is the same too."""
+    if isinstance(a, Axis) and isinstance(b, Axis) and a.mode != b.mode:
         return False
     return (a.size, a.kernel, a.dilation, a.starts, a.output) == (b.size, b.kernel, b.dilation, b.starts, b.output)
+
+
+def _counted_alike(a: Axis, b: Axis) -> bool:
+    """Of the same taps, whether none lies where one axis counts padding and the other does not."""
+    if a.mode != "constant":
+        return True
+    starts, stops = zip(*((axis.counting.start, axis.counting.stop) for axis in (a, b)))
+    return not any(any(a.taps_in(range(min(ends), max(ends)))) for ends in (starts, stops))

@@ -172,7 +172,7 @@ def rounds_up(case: Case) -> bool:
 def same_pool(case: Case) -> bool:
     """Whether SAME of TensorFlow can write a pool: as many windows, and divisors without the padding."""
     over = [axis for axis in case.axes(case.pads_by("same")) if isinstance(axis, Axis)]
-    return all(axis.divisors() == replace(axis, rounding="floor", counted=False).divisors() for axis in over)
+    return same_elements(over, [replace(axis, rounding="floor", counted=False) for axis in over])
 
 
 def numbered_alike(case: Case) -> bool:

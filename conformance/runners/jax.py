@@ -75,7 +75,7 @@ def pool(case: Case, padding: object) -> str:
         return window(case, "x", "-jnp.inf", "lax.max", padding)
     total = window(case, "x", "0.0", "lax.add", padding)
     over = case.axes(case.pads)
-    if all(set(axis.divisors()) == {axis.kernel} for axis in over):  # type: ignore[union-attr]
+    if all(axis.distinct_divisors() == {axis.kernel} for axis in over):  # type: ignore[union-attr]
         return f"{total} / {prod(case.kernel)}"
     ones, rest = "jnp.ones_like(x)", padding
     if case.count_include_pad:

@@ -193,7 +193,7 @@ def lowest(case: Case) -> Optional[Spelling]:
 
 def whole(case: Case) -> bool:
     """Whether every window of an average divides by the kernel's size, as one of padded input does."""
-    return all(set(axis.divisors()) == {axis.kernel} for axis in case.asked if isinstance(axis, Axis))
+    return all(axis.distinct_divisors() == {axis.kernel} for axis in case.asked if isinstance(axis, Axis))
 
 
 def crops_of_valid(case: Case) -> Pads:
