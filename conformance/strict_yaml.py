@@ -120,7 +120,7 @@ class _Builder:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.stack: list[tuple[Any, Path_]] = []
-        self.key: Any = None
+        self.key: Path_ | None = None
         self.documents = 0
 
     def build(self, text: str) -> None:
@@ -142,41 +142,44 @@ class _Builder:
             raise InputError("the file is empty; allowed: one YAML document", f"{self.document.path}:1:1")
 
     def take(self, event: Any) -> None:
-        place = (event.start_mark.line + 1, event.start_mark.column + 1)
-        if isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents > 1:
-                raise self.error("a second document; allowed: one", place)
-        elif isinstance(event, yaml.AliasEvent):
-            raise self.error(f"alias '*{event.anchor}'; allowed: values written out (use matrix or defaults)", place)
-        elif isinstance(event, yaml.NodeEvent):
-            if event.anchor is not None:
-                raise self.error(
-                    f"anchor '&{event.anchor}'; allowed: values written out (use matrix or defaults)", place
-                )
-            tag = getattr(event, "tag", None)
-            if tag is not None:
-                raise self.error(f"tag '{tag}'; allowed: plain values without tags", place)
+        mark = event.start_mark
+        place = (mark.line + 1, mark.column + 1)
+        if isinstance(event, yaml.NodeEvent):
             self.node(event, place)
-        elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+        elif isinstance(event, yaml.CollectionEndEvent):
             _, path = self.stack.pop()
             end: Any = event.end_mark
             bracket = place != (end.line + 1, end.column + 1)  # of a block, the end is where the next token begins
             self.document.ends[path] = end.line + bracket
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                raise self.error("a second document; allowed: one", place)
 
     def node(self, event: Any, place: tuple[int, int]) -> None:
         """Put a value where it belongs, and open it where it is a collection."""
-        value: Any
+        if isinstance(event, yaml.AliasEvent):
+            raise self.error(f"alias '*{event.anchor}'; allowed: values written out (use matrix or defaults)", place)
+        if event.anchor is not None:
+            raise self.error(f"anchor '&{event.anchor}'; allowed: values written out (use matrix or defaults)", place)
+        if event.tag is not None:
+            raise self.error(f"tag '{event.tag}'; allowed: plain values without tags", place)
         if isinstance(event, yaml.ScalarEvent):
             value = self.scalar(event, place)
-            if self.stack and isinstance(self.stack[-1][0], dict) and self.key is None:
-                self.take_key(value, place)
-                return
         else:
             value = [] if isinstance(event, yaml.SequenceStartEvent) else {}
-            if self.stack and isinstance(self.stack[-1][0], dict) and self.key is None:
-                raise self.error("a collection as a key; allowed: text", place)
-        path = self.attach(value)
+        parent, path = self.stack[-1] if self.stack else (None, ())
+        if isinstance(parent, list):
+            path = (*path, len(parent))
+            parent.append(value)
+        elif parent is None:
+            self.document.data = value
+        elif self.key is None:
+            self.take_key(value, parent, path, place)
+            return
+        else:
+            path, self.key = self.key, None
+            parent[path[-1]] = value
         self.document.places[path] = place
         if len(self.document.places) > MOST_VALUES:
             raise self.error(f"more than {MOST_VALUES} values in one file; allowed: fewer (use matrix)", place)
@@ -185,37 +188,29 @@ class _Builder:
                 raise self.error(f"nested deeper than {DEEPEST} levels", place)
             self.stack.append((value, path))
 
-    def take_key(self, key: Any, place: tuple[int, int]) -> None:
-        parent, path = self.stack[-1]
+    def take_key(self, key: Any, parent: dict[str, Any], parent_path: Path_, place: tuple[int, int]) -> None:
+        """A key of the open mapping, whose value comes next."""
+        if isinstance(key, (list, dict)):
+            raise self.error("a collection as a key; allowed: text", place)
         if not isinstance(key, str):
             raise self.error(f"{shown(key)} as a key; allowed: text", place)
         if key == "<<":
             raise self.error("merge key '<<'; allowed: values written out (use matrix or defaults)", place)
+        path = (*parent_path, key)
         if key in parent:
-            first = self.document.keys[(*path, key)]
+            first = self.document.keys[path]
             raise self.error(f"key {shown(key)} again; allowed: once (it is at line {first[0]})", place)
-        self.document.keys[(*path, key)] = place
-        self.key = key
-
-    def attach(self, value: Any) -> Path_:
-        """Add a value to the open collection; its path."""
-        if not self.stack:
-            self.document.data = value
-            return ()
-        parent, path = self.stack[-1]
-        if isinstance(parent, dict):
-            key, self.key = self.key, None
-            parent[key] = value
-            return (*path, key)
-        parent.append(value)
-        return (*path, len(parent) - 1)
+        self.document.keys[path] = place
+        self.key = path
 
     def scalar(self, event: Any, place: tuple[int, int]) -> Any:
         text: str = event.value
-        if event.style in ("'", '"', "|", ">"):
+        if event.style:  # quoted, or a block
             return text
         if text in _WORDS:
             return _WORDS[text]
+        if text[0] not in "+-.0123456789":
+            return text
         if _INTEGER.match(text):
             if len(text) > 20:
                 raise self.error("an integer of more than 20 digits", place)

@@ -133,9 +133,11 @@ class Axis:
         return {self._taps_in(places, start) for start in starts}
 
     def _taps_in(self, places: range, start: int) -> int:
-        """How many taps of the window from ``start`` on lie in some places: those before their end, less before them."""
-        before = min(max(-((start - places.start) // self.dilation), 0), self.kernel)
-        return min(max(-((start - places.stop) // self.dilation), 0), self.kernel) - before
+        """How many taps of the window from ``start`` on lie in some places: those before their stop, not their start."""
+        before, till = (
+            min(max(-((start - end) // self.dilation), 0), self.kernel) for end in (places.start, places.stop)
+        )
+        return till - before
 
     def canonical(self) -> Tuple[int, int]:
         """``(begin, end)`` of the smallest padding that reads the same elements.
