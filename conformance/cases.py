@@ -8,15 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from functools import cached_property, lru_cache
 from itertools import islice, product
 from math import prod
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from conformance import packaged, schema, strict_yaml
-from conformance.domain.case import EXACT, OPS, OWN, Case, Entry, Expect, Written, by, spell_padding
-from conformance.domain.geometry import AnyAxis
+from conformance.domain.case import EXACT, OPS, Case, Entry, Expect, Written, by, spell_padding
+from conformance.domain.geometry import KEPT, AnyAxis
 from conformance.domain.limits import excess
 from conformance.errors import InputError
 from conformance.strict_yaml import Document, shown
@@ -25,7 +27,7 @@ MARKER = "case.schema.json"
 """A case root holds this file; a case's identity is its place under the root."""
 
 MATRIX_LIMIT = 100_000
-NAME = re.compile(r"[a-z0-9]([a-z0-9_-]|\.(?!\.))*\Z")
+NAME = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9._-]*\Z")
 NAME_LIMIT = 120
 NAMED = f"up to {NAME_LIMIT} of a-z, 0-9, '.', '_' and '-', starting with a letter or digit, without '..'"
 WRITTEN_LIMIT = 2000
@@ -67,10 +69,8 @@ MEANT_FOR: dict[str, tuple[str, ...]] = {
 
 UNSTATED = Expect()
 
-VARIED = (
-    "op", "input", *PER_AXIS, "padding", "batch", "channels", "filters", "groups", "bias", "dtype", "seed", *OWN,
-)  # fmt: skip
-"""The fields of a case that a matrix can vary, beside its data."""
+_configuration = itemgetter(*(field.name for field in fields_of(Case) if field.compare and field.name != "id"))
+"""What a matrix can vary, in the order of a case's fields."""
 
 MEANINGLESS = {op: [name for name, ops in MEANT_FOR.items() if op not in ops] for op in OPS}
 
@@ -194,7 +194,9 @@ class _Entry:
                 raise self.document.error("exclude: {}; allowed: {field: value} with at least one field", path)
         hits = [0] * len(excludes)
         for combination in product(*matrix.values()):
-            values = self.normalised({**fixed, **dict(zip(matrix, combination, strict=True))})
+            values = fixed.copy()
+            values.update(zip(matrix, combination, strict=True))
+            self.normalise(values)
             excluded = [
                 number
                 for number, exclude in enumerate(excludes)
@@ -209,8 +211,8 @@ class _Entry:
                 path = (*self.path, "exclude", number)
                 raise self.document.error(f"exclude {excludes[number]} matches no combination of the matrix", path)
 
-    def normalised(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """The fields of one case with one number per axis."""
+    def normalise(self, fields: dict[str, Any]) -> None:
+        """Write the fields of one case with one number per axis."""
         for name in REQUIRED:
             if fields.get(name) is None and not (fields["op"] == "pad" and name == "kernel"):
                 described = schema.CaseFields.model_fields[name].description
@@ -238,7 +240,6 @@ class _Entry:
                     f"filters {filters} with groups depthwise; allowed: a multiple of channels ({channels})", "filters"
                 )
             fields["groups"] = channels
-        return fields
 
     def wanted(self, exclude: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
         """What an ``exclude`` asks for, in the same form as a case's fields."""
@@ -280,18 +281,21 @@ class _Entry:
         data = fields["data"]
         if isinstance(data, dict):
             data = Written(*(self.integers(data.get(part) or [], f"data.{part}") for part in ("input", "weights")))
-        numbers = {name: fields[name] for name in VARIED}
-        case = Case(id=f"{prefix}/{self.name(fields)}", data=data, **numbers, **self.shared)
+        name = self.name(fields)
+        fields["data"] = data
+        case = Case(f"{prefix}/{name}", *_configuration(fields), **self.shared)
         self.check(case)
         return case
 
     def name(self, fields: dict[str, Any]) -> str:
         """The case's name, with ``{field}`` filled in."""
-        parts = _split_name(fields["name"])
-        for field in parts[1::2]:
-            if fields.get(field) is None:
+        parts = list(_split_name(fields["name"]))
+        for number in range(1, len(parts), 2):
+            field, value = parts[number], fields.get(parts[number])
+            if value is None:
                 raise self.error(f"{{{field}}} in a name; allowed: a field that the case has", "name")
-        name = "".join(_in_name(part, fields[part]) if odd % 2 else part for odd, part in enumerate(parts))
+            parts[number] = str(value) if isinstance(value, (list, dict)) else _in_name(field, value)
+        name = "".join(parts)
         if not NAME.match(name) or len(name) > NAME_LIMIT:
             raise self.error(f"name: {shown(name)}; allowed: {NAMED}", "name")
         return name
@@ -328,10 +332,12 @@ class _Entry:
                     f"groups: {case.groups} with {getattr(case, name)} {name}; allowed: a divisor of {name}", "groups"
                 )
         self.check_operator(case)
+        over = case.asked
+        if case.op == "avg_pool" and all(axis.output > 0 for axis in over):
+            self.check_sizes(case, over)  # before its windows are looked at
         if case.unanswered is not None:
             raise self.unanswered(case, case.unanswered)
         self.check_spec(case)
-        over = case.asked
         self.check_sizes(case, over)
         self.check_data(case)
         self.check_expect(case, over)
@@ -359,19 +365,16 @@ class _Entry:
         """Where specifications differ, the case says whose rule it asks for (docs/semantics.md)."""
         if not case.spec and not case.disputed:
             return
-        readings = case.readings
-        if case.spec and case.spec not in readings:
-            allowed = f"{', '.join(readings)}, which have a rule for such a {case.op}"
+        if case.spec and case.spec not in case.specs:
+            allowed = f"{', '.join(case.specs)}, which have a rule for such a {case.op}"
             raise self.error(f"spec: {case.spec}; allowed: {allowed}", "spec")
         if not case.spec:
             told = ", ".join(
                 f"pads {spell_padding(one.pads)} and {by(one.output(one.pads))} outputs by {spec}"
-                for spec, one in readings.items()
+                for spec, one in case.readings.items()
             )
-            raise self.error(
-                f"padding: {spell_padding(case.padding)} is read as {told}; allowed: with spec: {', '.join(readings)}",
-                "padding",
-            )
+            allowed = f"with spec: {', '.join(case.specs)}"
+            raise self.error(f"padding: {spell_padding(case.padding)} is read as {told}; allowed: {allowed}", "padding")
 
     def check_pad(self, case: Case) -> None:
         """A pad by itself has amounts, and one mode."""
@@ -500,11 +503,12 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=16)
-def _split_name(template: str) -> list[str]:
+def _split_name(template: str) -> Sequence[str]:
     """A name's text, and between its parts the fields that it has in braces."""
     return re.split(r"\{(\w+)\}", template)
 
 
+@lru_cache(maxsize=KEPT, typed=True)
 def _in_name(field: str, value: Any) -> str:
     """A field's value as a case's name spells it: ``6x9``, ``3`` where all axes agree, ``0.1x0.1``."""
     if field == "padding":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from math import lcm, prod
-from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from conformance.domain import geometry
 from conformance.domain.geometry import AnyAxis, Axis, Pads, Sizes, TransposedAxis
@@ -187,27 +187,31 @@ class Case(_Kept):
         try:
             return self._pads
         except AttributeError:
-            object.__setattr__(self, "_pads", self._resolved())
+            object.__setattr__(self, "_pads", self._pads_by_spec(self.spec))
             return self._pads
 
-    def _resolved(self) -> Pads:
+    def _pads_by_spec(self, spec: str) -> Pads:
         if self.output_shape:
             full = tuple(axis.output for axis in self._axes(((0, 0),) * self.rank, self.rounding))
             return tuple(
-                geometry.split_crop(whole - size, self.padding == "same_lower", self.spec)
+                geometry.split_crop(whole - size, self.padding == "same_lower", spec)
                 for whole, size in zip(full, self.output_shape)
             )
-        pads = self.pads_by(self.padding) if isinstance(self.padding, str) else self.padding
+        if not isinstance(self.padding, str):
+            pads = self.padding
+        else:
+            pads = self._pads_by(self.padding, "" if self.output_padding else spec)
         if not self.output_padding:
             return pads
         return tuple((begin, end - extra) for (begin, end), extra in zip(pads, self.output_padding))
 
     def pads_by(self, rule: str) -> Pads:
         """The pads that a rule of ``geometry.RULES`` gives for this case's sizes, the one asked for by its ``spec``."""
+        return self._pads_by(rule, self.spec_of(rule))
+
+    def _pads_by(self, rule: str, spec: str) -> Pads:
         sizes = self.input, self.kernel, self.stride, self.dilation
-        if self.transposed:
-            return geometry.crops_by_rule(rule, *sizes, self.spec_of(rule))
-        return geometry.pads_by_rule(rule, *sizes)
+        return geometry.crops_by_rule(rule, *sizes, spec) if self.transposed else geometry.pads_by_rule(rule, *sizes)
 
     def spec_of(self, rule: str) -> str:
         """Whose a rule is: that of the ``spec`` where it is asked for, and no output padding is written out."""
@@ -219,7 +223,12 @@ class Case(_Kept):
 
     @property
     def readings(self) -> Dict[str, Case]:
-        """The case as each specification reads it that states a rule for its fields."""
+        """The case as each of its ``specs`` reads it."""
+        return {spec: self.read_by(spec) for spec in self.specs}
+
+    @property
+    def specs(self) -> List[str]:
+        """The specifications that state a rule for its fields."""
         named = self.padding if isinstance(self.padding, str) else ""
         numbers = named in ("", "valid", "fixed")
         stated = {
@@ -228,14 +237,17 @@ class Case(_Kept):
             "tensorflow": named != "same_lower" and not (self.ceil_mode or self.count_include_pad),
             "caffe": numbers,
         }
-        return {spec: self.read_by(spec) for spec in geometry.SPECS if stated[spec]}
+        return [spec for spec in geometry.SPECS if stated[spec]]
 
     @property
     def disputed(self) -> bool:
         """Whether specifications read this case differently (docs/semantics.md#where-specifications-disagree)."""
         if not (self.ceil_mode or (self.transposed and isinstance(self.padding, str))):
             return False
-        first, *others = (case.asked for case in self.readings.values())
+        first, *others = (
+            self._axes(self._pads_by_spec(spec), geometry.rounding_by(spec, self.padding, self.ceil_mode))
+            for spec in self.specs
+        )
         return not all(geometry.same_elements(first, other) for other in others)
 
     @property

@@ -133,11 +133,9 @@ class Axis:
         return {self._taps_in(places, start) for start in starts}
 
     def _taps_in(self, places: range, start: int) -> int:
-        """How many taps of the window from ``start`` on lie in some places: those before their stop, not their start."""
-        before, till = (
-            min(max(-((start - end) // self.dilation), 0), self.kernel) for end in (places.start, places.stop)
-        )
-        return till - before
+        """Of the window from ``start`` on, the taps before the end of some places less those before the places."""
+        before = min(max(-((start - places.start) // self.dilation), 0), self.kernel)
+        return min(max(-((start - places.stop) // self.dilation), 0), self.kernel) - before
 
     def canonical(self) -> Tuple[int, int]:
         """``(begin, end)`` of the smallest padding that reads the same elements.
@@ -272,6 +270,7 @@ RULES: Dict[str, Callable[[int, int, int, int], Tuple[int, int]]] = {
 """Rule name -> ``(size, kernel, stride, dilation) -> (begin, end)`` for one axis."""
 
 
+@lru_cache(maxsize=KEPT)
 def pads_by_rule(rule: str, size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Pads:
     """The pads of every axis under a rule of ``RULES``; ``KeyError`` for an unknown rule."""
     one = RULES[rule]

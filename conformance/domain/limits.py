@@ -18,8 +18,10 @@ WORK_LIMIT = 2**34
 def excess(case: Case, over: Sequence[AnyAxis]) -> Optional[Tuple[str, str]]:
     """The field that makes a case too large with some axes, and what is too large; None where nothing is."""
     width = int(case.dtype[-2:]) // 8
-    inputs = case.batch * prod(axis.size if case.transposed else axis.begin + axis.size + axis.end for axis in over)
-    outputs = case.batch * prod(axis.output for axis in over)
+    inputs = outputs = case.batch
+    for axis in over:
+        inputs *= axis.size if case.transposed else axis.begin + axis.size + axis.end
+        outputs *= axis.output
     kernel = case.filters * (case.channels // case.groups) * prod(case.kernel)
     arrays = (("input", case.channels * inputs), ("kernel", kernel), ("filters", case.filters * outputs))
     for field, count in arrays:
