@@ -355,7 +355,7 @@ def _same_reads(a: AnyAxis, b: AnyAxis) -> bool:
     if _same_taps(a, b):
         return not isinstance(a, Axis) or not isinstance(b, Axis) or _counted_alike(a, b)
     return max(a.output, 0) == max(b.output, 0) and all(
-        all(map(eq, one, two)) for one, two in zip(a.windows(), b.windows())
+        a.kernel == b.kernel and all(map(eq, one, two)) for one, two in zip(a.windows(), b.windows())
     )
 
 
