@@ -113,8 +113,9 @@ def read_file(path: Path, root: Path) -> Iterator[Case]:
             raise document.error(f"{shown(part)} in the file's path; allowed: {NAMED}")
     schema.validate(document)
     names: dict[str, str] = {}
+    defaults = document.lines(("defaults",))
     for index in range(len(document.data["cases"])):
-        for case in _Entry(document, index).cases(prefix):
+        for case in _Entry(document, index, defaults).cases(prefix):
             if case.id in names:
                 raise InputError(f"case {case.id!r} again; allowed: once (it is at {names[case.id]})", case.where)
             names[case.id] = case.where
@@ -143,6 +144,8 @@ class _Entry:
 
     document: Document
     index: int
+    defaults: str = ""
+    """The lines of the file's defaults."""
 
     @property
     def own(self) -> dict[str, Any]:
@@ -159,7 +162,7 @@ class _Entry:
         The lines are the defaults and its own, cut off where they are many.
         """
         fields = {**(self.document.data.get("defaults") or {}), **self.own}
-        text = "\n".join(filter(None, map(self.document.lines, (("defaults",), self.path))))
+        text = "\n".join(filter(None, (self.defaults, self.document.lines(self.path))))
         return {
             "expect": self.expect(fields.get("expect") or {}),
             "tags": tuple(fields.get("tags") or ()),

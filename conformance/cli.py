@@ -60,6 +60,7 @@ def main() -> NoReturn:
             status = FAULT
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # there is nothing left to interrupt
+    gc.freeze()  # on its way out Python looks for cycles once more, through all that was read
     if interrupts:
         with suppress(OSError):
             sys.stdout.flush()

@@ -6,15 +6,18 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from conformance import cases, environments, plan, runners
+from conformance import cases
+from conformance.selection import select_cases
 
 
 def lines(
     paths: Sequence[Path], expression: str, tags: Sequence[str], wanted: Sequence[str], as_json: bool
 ) -> list[str]:
     """A line a case, or a line a job where runners are named."""
-    selected = plan.select_cases(cases.load(paths), expression, tags)
+    selected = select_cases(cases.load(paths), expression, tags)
     if wanted:
+        from conformance import plan
+
         jobs = plan.plan(selected, plan.select_runners(wanted))
         if as_json:
             return [
@@ -33,6 +36,8 @@ def lines(
 
 def runner_lines(wanted: Sequence[str] = ()) -> list[str]:
     """A few lines a runner, by default of every core runner: its packages, its variants, and how to install it."""
+    from conformance import environments, plan, runners
+
     found = []
     for runner in (runner for pattern in wanted or runners.CORE for _, _, runner in plan.load(pattern)):
         installed = environments.installed(runner)

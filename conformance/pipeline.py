@@ -33,6 +33,7 @@ from conformance.plan import Selection
 from conformance.remedy import UNKNOWN, remedy
 from conformance.render import notebook, summary_json
 from conformance.render.digest import digest
+from conformance.selection import select_cases
 from conformance.strict_yaml import shown_path
 
 
@@ -125,7 +126,7 @@ def work_through(options: Options) -> tuple[list[Known], bool]:
 
 def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
     """What is to run, in what, and the gate that it has to pass; nothing has run when something in it is wrong."""
-    cases = planning.select_cases(case_files.load(options.paths), options.expression, options.tags)
+    cases = select_cases(case_files.load(options.paths), options.expression, options.tags)
     case_files.check_values(cases)
     selection = planning.select_runners(options.runners, options.require)
     known = expectations.load(options.expectations)

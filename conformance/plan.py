@@ -18,7 +18,6 @@ from conformance.domain.limits import excess
 from conformance.domain.records import Job
 from conformance.errors import InputError
 from conformance.runners.contract import Runner
-from conformance.selection import compile_expression
 from conformance.strict_yaml import shown_path
 
 
@@ -199,17 +198,6 @@ def jobs_of(case: Case, pattern: str) -> tuple[Runner, list[Job]]:
             f"{case.id} does not apply to {pattern}; try: conformance list --runner {pattern.partition('/')[0]}"
         )
     return runner, jobs
-
-
-def select_cases(cases: Sequence[Case], expression: str = "", tags: Sequence[str] = ()) -> list[Case]:
-    """The cases whose identity an expression matches and that have one of the tags.
-
-    The expression is pytest's: words joined by ``and``, ``or``, ``not`` and parentheses.
-    """
-    matches = compile_expression(expression) if expression else None
-    return [
-        case for case in cases if (matches is None or matches(case.id)) and (not tags or set(tags) & set(case.tags))
-    ]
 
 
 def platform_name() -> str:

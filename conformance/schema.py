@@ -5,7 +5,6 @@ Each field's description says what is allowed; the JSON Schema shows it and the 
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Callable
@@ -255,6 +254,8 @@ def _find(document: Document, location: tuple[Any, ...], kind: str) -> _Found:
 
 def _unknown(document: Document, path: tuple[Any, ...], model: Any) -> InputError:
     """A key that the model does not have."""
+    import difflib
+
     known = sorted(_names(model))
     close = difflib.get_close_matches(str(path[-1]), known, 1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,15 +1,27 @@
-"""Selection expressions of ``-k``: words joined by ``and``, ``or``, ``not`` and parentheses, as in pytest."""
+"""Selected cases: by tags, and by expressions of words, ``and``, ``or``, ``not`` and parentheses, as in pytest."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from conformance.domain.case import Case
 from conformance.errors import InputError
 
 Match = Callable[[str], bool]
 
 _TOKEN = re.compile(r"\s*(\(|\)|[^\s()]+)")
+
+
+def select_cases(cases: Sequence[Case], expression: str = "", tags: Sequence[str] = ()) -> list[Case]:
+    """The cases whose identity an expression matches and that have one of the tags.
+
+    The expression is pytest's: words joined by ``and``, ``or``, ``not`` and parentheses.
+    """
+    matches = compile_expression(expression) if expression else None
+    return [
+        case for case in cases if (matches is None or matches(case.id)) and (not tags or set(tags) & set(case.tags))
+    ]
 
 
 def compile_expression(text: str) -> Match:

@@ -12,7 +12,7 @@ import pytest
 from conformance import cases, plan, runners
 from conformance.domain.case import Case
 from conformance.errors import InputError
-from conformance.plan import Selection, select_cases, select_runners
+from conformance.plan import Selection, select_runners
 from tests.small_runs import FAKES
 
 
@@ -81,18 +81,6 @@ def test_a_shuffled_plan_has_the_same_jobs_in_another_order_a_cases_variants_tog
     groups = [(case, runner) for case, runner, _ in shuffled]
     runs = sum(group != before for before, group in zip([None, *groups], groups, strict=False))
     assert runs == len(set(groups))
-
-
-def test_cases_are_selected_by_expression_and_by_any_of_the_tags() -> None:
-    def names(**options: Any) -> list[str]:
-        return [case.id[-1] for case in select_cases(CASES, **options)]
-
-    assert names() == ["a", "b", "c", "d"]
-    assert names(expression="f/a or f/c") == ["a", "c"]
-    assert names(tags=["x"]) == ["c", "d"]
-    assert names(tags=["y", "z"]) == ["d"]
-    assert names(expression="not f/d", tags=["x"]) == ["c"]
-    assert names(tags=["z"]) == []
 
 
 def test_every_installed_core_runner_is_the_default() -> None:

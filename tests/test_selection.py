@@ -1,11 +1,14 @@
-"""Selection expressions: words, ``and``, ``or``, ``not`` and parentheses, as in pytest."""
+"""Selected cases: by tags, and by expressions of words, ``and``, ``or``, ``not`` and parentheses, as in pytest."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from conformance.domain.case import Case
 from conformance.errors import InputError
-from conformance.selection import compile_expression
+from conformance.selection import compile_expression, select_cases
 
 NAME = "sweeps/conv2d/same-k3x2-s2"
 
@@ -54,3 +57,19 @@ def test_what_is_no_expression_is_bad_usage(expression: str) -> None:
         compile_expression(expression)
     assert str(caught.value) == f"-k {expression!r}; allowed: words joined by 'and', 'or', 'not' and parentheses"
     assert caught.value.status == 4
+
+
+def test_cases_are_selected_by_expression_and_by_any_of_the_tags() -> None:
+    one = (1,)
+    tagged = {"a": (), "b": (), "c": ("x",), "d": ("x", "y")}
+    cases = [Case(f"topic/f/{name}", "conv", (8,), one, one, one, "same", tags=tags) for name, tags in tagged.items()]
+
+    def names(expression: str = "", tags: Sequence[str] = ()) -> list[str]:
+        return [case.id[-1] for case in select_cases(cases, expression, tags)]
+
+    assert names() == ["a", "b", "c", "d"]
+    assert names("f/a or f/c") == ["a", "c"]
+    assert names(tags=["x"]) == ["c", "d"]
+    assert names(tags=["y", "z"]) == ["d"]
+    assert names("not f/d", ["x"]) == ["c"]
+    assert names(tags=["z"]) == []

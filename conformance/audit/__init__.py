@@ -23,8 +23,8 @@ from conformance.domain.case import OPS, Case
 from conformance.domain.tensors import Data, Streams, tensors
 from conformance.errors import InputError, NothingSelectedError
 from conformance.oracle import Reading, Reference
-from conformance.plan import select_cases
 from conformance.runners.onnx_node_tests import Skipped, node_tests
+from conformance.selection import select_cases
 
 RIGHT = Wrong("the right answer", "", OPS)
 

@@ -109,7 +109,7 @@ class Axis:
         """The numbers in ``divisors``, each once."""
         return {self.kernel} if self.mode != "constant" else self.taps_in(self.counting)
 
-    @property
+    @cached_property
     def lonely(self) -> bool:
         """Whether some window lies in the padding alone."""
         return 0 in self.taps_in(range(self.size))
@@ -319,13 +319,17 @@ def axes(
     counted: bool = False,
     mode: str = "constant",
 ) -> Tuple[Axis, ...]:
-    """One ``Axis`` for each spatial axis, from per-axis numbers; cases of one geometry share them."""
+    """One ``Axis`` for each spatial axis, from per-axis numbers; cases share them."""
     return tuple(
-        Axis(n, k, s, d, begin, end, rounding, counted, mode)
+        _axis(n, k, s, d, begin, end, rounding, counted, mode)
         for n, k, s, d, (begin, end) in zip(size, kernel, stride, dilation, pads)
     )
 
 
+_axis = lru_cache(maxsize=KEPT)(Axis)
+
+
+@lru_cache(maxsize=KEPT)
 def transposed_axes(
     size: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes, pads: Pads
 ) -> Tuple[TransposedAxis, ...]:

@@ -75,7 +75,7 @@ def along(case: Case, number: int, size: int, way: Way | None = None) -> AnyAxis
     sizes = size, case.kernel[number], case.stride[number], case.dilation[number]
     padding = case.padding if way is None else way
     if isinstance(padding, str):
-        by_rule = crops_by_rule if case.transposed else pads_by_rule
+        by_rule: Callable[..., Pads] = crops_by_rule if case.transposed else pads_by_rule
         ((begin, end),) = by_rule(padding, *((value,) for value in sizes))
     else:
         begin, end = padding[number]

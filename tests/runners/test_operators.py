@@ -13,8 +13,8 @@ from conformance.domain.records import Job, Outcome, Verdict
 from conformance.domain.tensors import tensors
 from conformance.judge import Judge
 from conformance.pipeline import Finished, Options
-from conformance.plan import select_cases
 from conformance.runners.contract import Runner, Weights
+from conformance.selection import select_cases
 
 SWEEPS = tuple(packaged.cases() / "sweeps" / f"{name}.yaml" for name in ("transposed", "max-pool", "avg-pool", "pad"))
 ALL = {case.id.removeprefix("sweeps/"): case for case in cases.load(SWEEPS)}

@@ -17,8 +17,8 @@ from conformance import cases, gate, journal, pipeline, plan, runners
 from conformance.domain.case import DTYPES, Case
 from conformance.explanation import targets
 from conformance.pipeline import Finished, Options
-from conformance.plan import select_cases
 from conformance.runners.contract import Runner, Weights
+from conformance.selection import select_cases
 from tests.fakes import ROOT
 
 EXPRESSION = " or ".join(
