@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.marginal import ENVIRON
-from benchmarks.measure import ROOT, Ratio, finished, once
+from benchmarks.measure import CORES, ROOT, Ratio, finished, once
 from conformance import cases as case_files
 from conformance import plan, runners
 from conformance.domain.tensors import tensors
@@ -21,7 +21,6 @@ from conformance.runners.contract import Weights
 
 CASES = ROOT / "cases" / "sweeps" / "conv2d.yaml"
 QUICK = ROOT / "cases" / "seeds"
-CORES = 2
 GOAL = 1.3
 
 
@@ -30,7 +29,7 @@ def ratios(quick: bool) -> Iterator[Ratio]:
     cases = str(QUICK if quick else CASES)
     with tempfile.TemporaryDirectory() as name:
         command = ["-m", "conformance", "run", cases, "--expectations", name, "--out", str(Path(name, "run"))]
-        seconds, _ = finished(command, {**ENVIRON}, (0, 1))
+        seconds = finished(command, {**ENVIRON}, (0, 1)).seconds
     loops = (
         once(["-m", "benchmarks.core", spec, cases], {**ENVIRON, **runners.load(spec).environ}) for spec in chosen()
     )

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryFile
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
+CORES = 2
+"""Those of the machine that the goals are for."""
 
 
 @dataclass(frozen=True)
@@ -82,26 +84,32 @@ class Budget:
         return f"{self.name:<38} {measured}  budget {most}  {'pass' if self.holds else 'MISSED'}"
 
 
+class Finished(NamedTuple):
+    """What a process took: wall seconds, those of processors with what it had started, its own peak memory in MiB."""
+
+    seconds: float
+    processor: float
+    memory: float
+
+
 def medians(
     commands: Mapping[str, Sequence[str]], repeats: int, environ: Mapping[str, str] | None = None
-) -> dict[str, float]:
-    """The median wall seconds of each command, arguments of this Python; they take turns, as noise comes and goes."""
-    seconds: dict[str, list[float]] = {name: [] for name in commands}
+) -> dict[str, Finished]:
+    """The median run of each command, arguments of this Python; they take turns, as noise comes and goes."""
+    found: dict[str, list[Finished]] = {name: [] for name in commands}
     for _ in range(repeats):
         for name, arguments in commands.items():
-            seconds[name].append(once(arguments, environ or {}))
-    return {name: median(values) for name, values in seconds.items()}
+            found[name].append(finished(arguments, environ or {}))
+    return {name: sorted(several)[len(several) // 2] for name, several in found.items()}
 
 
 def once(arguments: Sequence[str], environ: Mapping[str, str]) -> float:
-    """The wall seconds of one process; what it printed is shown where it fails."""
-    return finished(arguments, environ)[0]
+    """The wall seconds of one process."""
+    return finished(arguments, environ).seconds
 
 
-def finished(
-    arguments: Sequence[str], environ: Mapping[str, str], statuses: Sequence[int] = (0,)
-) -> tuple[float, float]:
-    """The wall seconds of one process and its peak memory in MiB, without that of its children."""
+def finished(arguments: Sequence[str], environ: Mapping[str, str], statuses: Sequence[int] = (0,)) -> Finished:
+    """One process to its end; what it printed is shown where it fails."""
     command = [sys.executable, *arguments]
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with TemporaryFile() as printed:
@@ -114,7 +122,7 @@ def finished(
             printed.seek(0)
             text = printed.read().decode("utf-8", "replace")
             raise SystemExit(f"{' '.join(command)} exited with {process.returncode}\n{text}")
-    return seconds, usage.ru_maxrss / 1024
+    return Finished(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def put(page: Path, name: str, text: str) -> None:

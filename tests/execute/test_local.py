@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from conformance import journal, pipeline
+from conformance import cases, journal, pipeline, plan
+from conformance.domain.case import Case
 from conformance.domain.records import OUTCOMES, Job, Outcome
 from conformance.execute import local
 from conformance.execute.local import STARTS, Limits
@@ -353,6 +354,26 @@ def test_more_jobs_than_a_worker_is_given_at_once_come_back_in_order(tmp_path: P
         "bad-run",
         "bad-build",
     ]
+
+
+def test_a_plans_jobs_are_made_as_the_worker_comes_to_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "AHEAD", 4)
+    selection = plan.select_runners([FAKES + "Right/asked"])
+    planned = plan.plan(cases.load([case_file(tmp_path, [f"good-{number}" for number in range(300)])]), selection)
+    assert len(planned) == 300
+    made: list[str] = []
+    spelled = plan.spelled
+
+    def spied(case: Case, name: str, *rest: Any) -> list[Job]:
+        made.append(case.id)
+        return spelled(case, name, *rest)
+
+    monkeypatch.setattr(plan, "spelled", spied)
+    ended = 0
+    for _ in engine("Right").run(planned):
+        ended += 1
+        assert ended <= len(made) <= ended + 2 * 4  # what one reading brings has been followed by as many
+    assert ended == len(made) == 300
 
 
 def test_the_channel_holds_more_than_a_pipe(tmp_path: Path) -> None:
