@@ -205,13 +205,16 @@ def spelled(case: Case, name: str, runner: Runner, variants: Iterable[str] | Non
     checked: Sequence[AnyAxis] = ()
     for variant in runner.variants if variants is None else variants:
         spelling = runner.variants[variant](case)
-        over = case.axes(spelling.pads, spelling.rounding) if spelling else ()
-        if spelling is None or not all(axis.output > 0 for axis in over):
+        if spelling is None:
             continue
-        if over is not checked and (problem := excess(case, over)):
-            declared = f"{name}/{variant} with pads {spell_padding(spelling.pads)}"
-            raise InputError(f"{case.id} in {declared}: {': '.join(problem)}", case.where)
-        checked = over
+        over = case.axes(spelling.pads, spelling.rounding)
+        if over is not checked:
+            if min(axis.output for axis in over) < 1:
+                continue
+            if problem := excess(case, over):
+                declared = f"{name}/{variant} with pads {spell_padding(spelling.pads)}"
+                raise InputError(f"{case.id} in {declared}: {': '.join(problem)}", case.where)
+            checked = over
         found.append((variant, spelling))
     return [Job(case, name, variant, spelling, runner.precision, len(found)) for variant, spelling in found]
 
