@@ -187,10 +187,11 @@ class Case(_Kept):
         try:
             return self._pads
         except AttributeError:
-            object.__setattr__(self, "_pads", self._pads_by_spec(self.spec))
+            object.__setattr__(self, "_pads", self.pads_read_by(self.spec))
             return self._pads
 
-    def _pads_by_spec(self, spec: str) -> Pads:
+    def pads_read_by(self, spec: str) -> Pads:
+        """The pads of ``read_by``."""
         if self.output_shape:
             full = tuple(axis.output for axis in self._axes(((0, 0),) * self.rank, self.rounding))
             return tuple(
@@ -244,10 +245,7 @@ class Case(_Kept):
         """Whether specifications read this case differently (docs/semantics.md#where-specifications-disagree)."""
         if not (self.ceil_mode or (self.transposed and isinstance(self.padding, str))):
             return False
-        first, *others = (
-            self._axes(self._pads_by_spec(spec), geometry.rounding_by(spec, self.padding, self.ceil_mode))
-            for spec in self.specs
-        )
+        first, *others = (self._axes(self.pads_read_by(spec), self.rounding_read_by(spec)) for spec in self.specs)
         return not all(geometry.same_elements(first, other) for other in others)
 
     @property
@@ -278,7 +276,11 @@ class Case(_Kept):
     @property
     def rounding(self) -> str:
         """How the number of windows is rounded (``geometry.Axis``)."""
-        return geometry.rounding_by(self.spec, self.padding, self.ceil_mode)
+        return self.rounding_read_by(self.spec)
+
+    def rounding_read_by(self, spec: str) -> str:
+        """The rounding of ``read_by``."""
+        return geometry.rounding_by(spec, self.padding, self.ceil_mode)
 
     def axes(self, pads: Pads, rounding: str = "") -> Tuple[AnyAxis, ...]:
         """The axes of this case under some pads, and some other rounding."""

@@ -64,7 +64,7 @@ def edit(found: Found, target: Target | None, path: Path) -> Edit | None:
     if node.op_type not in PLAIN:
         raise InputError(f"{node.op_type} is not rewritten; allowed: {', '.join(PLAIN)}", place)
     if named and case.disputed and not targets.alike(case, case.read_by("onnx")):
-        told = by(flat(case.read_by("onnx").pads))
+        told = by(flat(case.pads_read_by("onnx")))
         raise InputError(f"ONNX's text reads its auto_pad as pads {told}, runtimes do not; allowed: pads", place)
     more: Sizes = ()
     pads = case.pads

@@ -127,8 +127,8 @@ def source(*functions: Any) -> str:
 
 def call(function: str, *arguments: str, **options: Any) -> str:
     """The text of a call: positional source texts, then options by ``repr`` (None leaves one out)."""
-    parts = [*arguments, *(f"{name}={value!r}" for name, value in options.items() if value is not None)]
-    return f"{function}({', '.join(parts)})"
+    named = [f"{name}={value!r}" for name, value in options.items() if value is not None]
+    return f"{function}({', '.join([*arguments, *named])})"
 
 
 MIRRORED = {"reflect": "reflect", "edge": "symmetric"}

@@ -55,10 +55,10 @@ PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "edge", "circ
 """The modes of ``Pad``."""
 
 
-def node(case: Case, up: bool, data: str = "x", **padding: object) -> str:
+def node(case: Case, up: bool, counted: bool, data: str = "x", **padding: object) -> str:
     """``helper.make_node`` of the case's operator; ``padding`` is ``pads`` or ``auto_pad`` and what goes with it.
 
-    ``up`` is ``ceil_mode``.
+    ``up`` is ``ceil_mode``, ``counted`` is ``count_include_pad``.
     """
     names = [data, "w", *["b"] * case.bias] if case.weighted else [data]
     inputs = ", ".join(f'"{name}"' for name in names)
@@ -73,7 +73,7 @@ def node(case: Case, up: bool, data: str = "x", **padding: object) -> str:
         dilations=list(case.dilation) if dilated else None,
         group=case.groups if case.weighted else None,
         ceil_mode=int(up) or None,
-        count_include_pad=int(case.count_include_pad) or None,
+        count_include_pad=int(counted) or None,
         **padding,
     )
 
@@ -87,7 +87,8 @@ def pads(case: Case) -> Optional[Spelling]:
     if min(flat) < 0:
         return None
     up = rounds_up(case)
-    code = node(case, up, pads=flat, output_padding=more if case.transposed and any(more) else None)
+    beyond = more if case.transposed and any(more) else None
+    code = node(case, up, case.count_include_pad, pads=flat, output_padding=beyond)
     return Spelling(case.pads, code, rounding="ceil" if up else "")
 
 
@@ -115,8 +116,8 @@ def auto_pad(case: Case) -> Optional[Spelling]:
     options: Dict[str, Any] = {
         name: list(value) for name in ("output_padding", "output_shape") if (value := getattr(case, name))
     }
-    code, own = node(case, case.ceil_mode, auto_pad=AUTO_PAD[case.padding], **options), case.read_by("onnx")
-    return Spelling(own.pads, code, by_rule=True, rounding=own.rounding)
+    code = node(case, case.ceil_mode, case.count_include_pad, auto_pad=AUTO_PAD[case.padding], **options)
+    return Spelling(case.pads_read_by("onnx"), code, by_rule=True, rounding=case.rounding_read_by("onnx"))
 
 
 def module(case: Case) -> Optional[Spelling]:
@@ -201,11 +202,10 @@ def pad_node(case: Case) -> Optional[Spelling]:
     if case.op == "avg_pool" and (case.ceil_mode or not case.count_include_pad):
         return None
     flat = amounts(case)
-    plain = replace(case, padding="valid", count_include_pad=False)
     nodes = [
         call("helper.make_node", '"Constant"', "[]", '["amounts"]', value_ints=flat),
         call("helper.make_node", '"Pad"', '["x", "amounts"]', '["padded"]'),
-        node(plain, False, "padded", pads=[0] * 2 * case.rank),
+        node(case, False, False, "padded", pads=[0] * 2 * case.rank),
     ]
     return Spelling(case.pads, f"[{', '.join(nodes)}]")
 

@@ -144,7 +144,7 @@ def symmetric(case: Case) -> Optional[Spelling]:
         return Spelling(pads, convolution(case, "x", padding))
     if case.op == "avg_pool" and max(case.dilation) > 1:
         return None
-    return Spelling(pads, pool(case, "x", padding), rounding=case.read_by("pytorch").rounding)
+    return Spelling(pads, pool(case, "x", padding), rounding=case.rounding_read_by("pytorch"))
 
 
 REFLECTED_WHOLE = (
