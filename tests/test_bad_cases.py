@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
 
 import pytest
 
@@ -334,6 +337,36 @@ def test_a_large_case_is_checked_without_listing_its_windows(load_entry: Load, m
 
     monkeypatch.setattr(Axis, "starts", property(listed))
     assert load_entry("input: 200000000")[0].output(((0, 0),)) == (199999998,)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "op: avg_pool, input: 1000000, kernel: 2, padding: 1",
+        "op: avg_pool, input: 8, kernel: 2, padding: [[1000000, 1]], count_include_pad: true",
+        "op: avg_pool, input: 1000000, kernel: 3, padding: 1, ceil_mode: true, count_include_pad: true",
+        "op: avg_pool, input: 1000000, kernel: 4, dilation: 100000, padding: same",
+        "op: avg_pool, input: 3000, kernel: 3000, padding: same",
+        "op: avg_pool, input: 1, kernel: 500000000, dilation: 2, stride: 2, padding: [[999999998, 999999998]]",
+        "op: conv_transpose, input: 1000000, kernel: 1, stride: 3, padding: same",
+        "op: conv_transpose, input: 5, kernel: 1000000, stride: 3000000, padding: same",
+    ],
+)
+def test_a_large_case_is_read_without_looking_at_each_window_and_tap(load_text: Load, fields: str) -> None:
+    calls = 0
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+        assert calls < 100_000
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        with suppress(InputError):
+            load_text(f"{HEAD}  - {{name: a, {fields}}}\n")
+    finally:
+        sys.setprofile(before)
 
 
 @pytest.mark.parametrize(

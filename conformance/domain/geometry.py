@@ -106,7 +106,7 @@ class Axis:
         return [self._taps_in(self.counting, start) for start in self.starts]
 
     def distinct_divisors(self) -> Set[int]:
-        """The numbers in ``divisors``, each once."""
+        """The numbers in ``divisors`` of an axis that has windows, each once."""
         return {self.kernel} if self.mode != "constant" else self.taps_in(self.counting)
 
     @cached_property

@@ -8,6 +8,8 @@ from itertools import product
 from math import ceil
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from conformance.domain import geometry
 from conformance.domain.geometry import (
@@ -275,6 +277,39 @@ def test_divisors_count_elements_or_the_padding_too_but_nothing_beyond() -> None
                 sum(low <= start + tap * axis.dilation < high for tap in range(axis.kernel)) for start in axis.starts
             ]
             assert replace(axis, counted=counted).divisors() == expected, axis
+
+
+axes = st.builds(
+    Axis,
+    size=st.integers(1, 8),
+    kernel=st.integers(1, 9),
+    stride=st.integers(1, 9),
+    dilation=st.integers(1, 5),
+    begin=st.integers(-9, 30),
+    end=st.integers(-9, 30),
+    rounding=st.sampled_from(["floor", "ceil", "keep"]),
+    counted=st.booleans(),
+    mode=st.sampled_from(["constant", "constant", "edge"]),
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(axes)
+def test_what_windows_read_is_counted_as_they_read_it(axis: Axis) -> None:
+    windows = axis.reads()
+    assert axis.divisors() == [sum(place is not None for place in window) for window in windows]
+    assert axis.distinct_divisors() == set(axis.divisors()) or not windows
+    met = [any(place not in (None, -1) for place in window) for window in windows]
+    if axis.mode == "constant":
+        assert (axis.lonely, axis.meets_input) == (not all(met), any(met))
+
+
+@settings(deadline=None, max_examples=500)
+@given(axes, axes)
+def test_the_same_elements_are_read_where_sampling_maps_are_equal(axis: Axis, other: Axis) -> None:
+    for change in ("begin", "end", "rounding", "counted", "stride", "mode"):
+        changed = replace(axis, **{change: getattr(other, change)})
+        assert same_elements([axis], [changed]) == (axis.reads() == changed.reads()), change
 
 
 def test_counted_padding_is_read() -> None:
