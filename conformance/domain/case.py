@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from math import lcm, prod
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -392,11 +393,13 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
+@lru_cache(maxsize=geometry.KEPT)
 def by(sizes: Sizes) -> str:
     """``(6, 9)`` as ``6x9``."""
     return "x".join(map(str, sizes))
 
 
+@lru_cache(maxsize=geometry.KEPT)
 def spell_padding(padding: Padding) -> str:
     """A padding as a case id and a person read it: ``same``, or ``0.1x0.1`` for pads."""
     return padding if isinstance(padding, str) else "x".join(f"{begin}.{end}" for begin, end in padding)
