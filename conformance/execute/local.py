@@ -19,6 +19,7 @@ import numpy as np
 
 from conformance.domain.records import Failure, Job, Outcome, Planned
 from conformance.domain.tensors import element
+from conformance.errors import InputError
 from conformance.execute import machine
 from conformance.execute.process import WorkerProcess
 from conformance.runners.contract import Runner
@@ -107,8 +108,10 @@ class Lane:
         return self.left * (self.seconds / self.finished if self.finished else 0.01)
 
     def take(self) -> list[tuple[int, Job]]:
-        """The next case's jobs."""
-        jobs = self.queue.popleft() if self.queue else next(self.stream)
+        """The next case's jobs; ``InputError`` where a plan has fewer than it counted."""
+        jobs = self.queue.popleft() if self.queue else next(self.stream, None)
+        if jobs is None:
+            raise InputError(f"runner {self.runner.name} has fewer jobs than were planned; allowed: the same each time")
         self.left -= len(jobs)
         return jobs
 
