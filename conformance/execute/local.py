@@ -40,6 +40,9 @@ WINDOW = 1.0
 IDLE = 0.25
 """The share of waiting above which a second worker for a runner helps."""
 
+MOMENT = 0.001
+"""Seconds in which answers may come together: to be woken by each costs more than to take it."""
+
 STUCK = 4
 """Job deadlines without a word after which a worker between two jobs is taken for stuck."""
 
@@ -222,7 +225,10 @@ class LocalEngine:
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What has come from the workers; keeps count of the time spent waiting for it."""
         before = time.monotonic()
-        events = self._selector.select(timeout=0.2)
+        events = self._selector.select(timeout=0)
+        if not events:
+            time.sleep(MOMENT)
+            events = self._selector.select(timeout=0.2)
         now = time.monotonic()
         self._waited += now - before
         if now - self._window >= WINDOW:

@@ -264,7 +264,7 @@ def test_who_has_answered_is_not_blamed_for_who_hangs(tmp_path: Path, monkeypatc
     ended = [next(ending)]
     with pipe.open("rb", buffering=0) as hanging:
         assert hanging.read(5) == b"hangs"
-    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 1000)
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 1000, sleep=time.sleep)
     monkeypatch.setattr(local, "time", later)
     ended += ending
     assert [(name_of(job.case), outcome.kind) for job, outcome in ended] == [
