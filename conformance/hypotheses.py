@@ -107,8 +107,9 @@ def paddings(
     yield from (((cause,), pads) for cause, pads in single)
     if len(among) < 2:
         return
+    again = {pads: list(_slips(case, pads)) for pads in {pads for _, pads in single}}
     for first, pads in single:
-        for second, twice in _slips(case, pads):
+        for second, twice in again[pads]:
             if second in among and second != first and twice != pads:
                 yield (first, second), twice
 
@@ -235,16 +236,14 @@ def hypotheses(case: Case, spelling: Spelling, output: Sizes, screen: Screen | N
         named = list(paddings(case, spelling, changed))
         if len(causes) < 2:
             named += [((AMOUNT,), pads) for pads in amounts(case, changed, output, sorted(likely))]
-        fits: dict[Pads, bool] = {}
+        fitting: dict[Pads, Reading | None] = {}
         for more, pads in named:
-            if pads not in fits:
-                how = replace(changed, pads=pads)
-                fits[pads] = tuple(b for b, _ in pads) in likely and how.output_shape(case)[2:] == output
-            together = (*more, *causes)
-            if fits[pads] and len(together) <= MOST and len(set(together)) == len(together):
-                how = replace(changed, pads=pads)
-                if how != faithful or not together:
-                    found[Hypothesis(tuple(sorted(together, key=ORDER.__getitem__)), how)] = None
+            if pads not in fitting:
+                how = replace(changed, pads=pads) if tuple(begin for begin, _ in pads) in likely else None
+                fitting[pads] = how if how and how.output_shape(case)[2:] == output else None
+            how, together = fitting[pads], (*more, *causes)
+            if how and (how != faithful or not together) and len(set(together)) == len(together) <= MOST:
+                found[Hypothesis(tuple(sorted(together, key=ORDER.__getitem__)), how)] = None
     return sorted(found, key=lambda one: (one.cost, len(one.causes)))
 
 
@@ -269,10 +268,14 @@ def names(case: Case, spelling: Spelling) -> list[str]:
 
 def sizes(case: Case, spelling: Spelling) -> set[Sizes]:
     """The spatial output sizes that a named padding gives, with up to one other change."""
-    found = {
-        replace(changed, pads=pads).output_shape(case)[2:]
+    windows = {
+        (changed.stride, changed.dilation, changed.swap, changed.phased, changed.rounding): changed
         for causes, changed in changes(case, declared(case, spelling))
         if len(causes) < 2 and not (changed.flip or changed.interleave or changed.bias_last)
+    }
+    found = {
+        replace(changed, pads=pads).output_shape(case)[2:]
+        for changed in windows.values()
         for pads in {pads for _, pads in paddings(case, spelling, changed)}
     }
     return {size for size in found if min(size) > 0}
