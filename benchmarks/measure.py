@@ -85,7 +85,7 @@ class Budget:
 
 
 class Finished(NamedTuple):
-    """What a process took: wall seconds, those of processors with what it had started, its own peak memory in MiB."""
+    """What a process took: wall seconds, and with what it had started seconds of processors and the largest one's MiB."""
 
     seconds: float
     processor: float
