@@ -19,6 +19,7 @@ import numpy as np
 
 from conformance.domain.records import Failure, Job, Outcome, Planned
 from conformance.domain.tensors import element
+from conformance.errors import InputError
 from conformance.execute import machine
 from conformance.execute.process import WorkerProcess
 from conformance.runners.contract import Runner
@@ -38,6 +39,9 @@ WINDOW = 1.0
 
 IDLE = 0.25
 """The share of waiting above which a second worker for a runner helps."""
+
+MOMENT = 0.001
+"""Seconds in which answers may come together: to be woken by each costs more than to take it."""
 
 STUCK = 4
 """Job deadlines without a word after which a worker between two jobs is taken for stuck."""
@@ -107,8 +111,10 @@ class Lane:
         return self.left * (self.seconds / self.finished if self.finished else 0.01)
 
     def take(self) -> list[tuple[int, Job]]:
-        """The next case's jobs."""
-        jobs = self.queue.popleft() if self.queue else next(self.stream)
+        """The next case's jobs; ``InputError`` where a plan has fewer than it counted."""
+        jobs = self.queue.popleft() if self.queue else next(self.stream, None)
+        if jobs is None:
+            raise InputError(f"runner {self.runner.name} has fewer jobs than were planned; allowed: the same each time")
         self.left -= len(jobs)
         return jobs
 
@@ -219,7 +225,10 @@ class LocalEngine:
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What has come from the workers; keeps count of the time spent waiting for it."""
         before = time.monotonic()
-        events = self._selector.select(timeout=0.2)
+        events = self._selector.select(timeout=0)
+        if not events:
+            time.sleep(MOMENT)
+            events = self._selector.select(timeout=0.2)
         now = time.monotonic()
         self._waited += now - before
         if now - self._window >= WINDOW:

@@ -19,6 +19,7 @@ import pytest
 from conformance import cases, journal, pipeline, plan
 from conformance.domain.case import Case
 from conformance.domain.records import OUTCOMES, Job, Outcome
+from conformance.errors import InputError
 from conformance.execute import local
 from conformance.execute.local import STARTS, Limits
 from conformance.execute.process import PINNED, TAIL
@@ -263,7 +264,7 @@ def test_who_has_answered_is_not_blamed_for_who_hangs(tmp_path: Path, monkeypatc
     ended = [next(ending)]
     with pipe.open("rb", buffering=0) as hanging:
         assert hanging.read(5) == b"hangs"
-    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 1000)
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 1000, sleep=time.sleep)
     monkeypatch.setattr(local, "time", later)
     ended += ending
     assert [(name_of(job.case), outcome.kind) for job, outcome in ended] == [
@@ -374,6 +375,13 @@ def test_a_plans_jobs_are_made_as_the_worker_comes_to_them(tmp_path: Path, monke
         ended += 1
         assert ended <= len(made) <= ended + 2 * 4  # what one reading brings has been followed by as many
     assert ended == len(made) == 300
+
+
+def test_a_plan_that_has_fewer_jobs_than_it_counted_is_an_error_and_not_waited_for(tmp_path: Path) -> None:
+    planned = jobs(tmp_path, "Right/asked", ("good-0", "good-1"))
+    shrunk = SimpleNamespace(counts={FAKES + "Right": 3}, of=lambda runner: iter(planned))
+    with pytest.raises(InputError, match=r"tests.fakes:Right has fewer jobs than were planned; allowed: the same each"):
+        list(engine("Right").run(shrunk))
 
 
 def test_the_channel_holds_more_than_a_pipe(tmp_path: Path) -> None:
