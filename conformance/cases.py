@@ -31,6 +31,8 @@ NAME = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9._-]*\Z")
 NAME_LIMIT = 120
 NAMED = f"up to {NAME_LIMIT} of a-z, 0-9, '.', '_' and '-', starting with a letter or digit, without '..'"
 WRITTEN_LIMIT = 2000
+STATED_ELEMENTS, STATED_WORK = 2**21, 2**26
+"""Elements and multiply-adds of a case whose output is stated: it is computed while the file is read."""
 PER_AXIS = ("kernel", "stride", "dilation")
 TRANSPOSED = "valid, same, same_lower, an integer, or one [begin, end] for each axis"
 DEFAULTS: dict[str, Any] = {
@@ -474,6 +476,14 @@ def check_values(cases: Iterable[Case]) -> None:
         shape, due = _shape(case.expect.values), (case.batch, case.filters, *case.output(case.pads))
         if shape != due:  # told before a large output is computed
             raise InputError(f"expect.values: shape {shape}; the reference gives {due}", case.expect.where)
+        for what, count, most in (
+            ("input elements", prod(case.input_shape), STATED_ELEMENTS),
+            ("weights", prod(case.weight_shape), STATED_ELEMENTS),
+            ("multiply-adds", prod(due) * case.products, STATED_WORK),
+        ):
+            if count > most:
+                told = f"expect.values of a case with {count} {what}; allowed: up to {most}"
+                raise InputError(told, case.expect.where)
         output = oracle.compute(case, tensors(case), oracle.reading(case, case.pads))
         computed = _tuples(output.astype(int).tolist())
         if case.expect.values != computed:

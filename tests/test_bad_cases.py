@@ -200,6 +200,21 @@ FIELDS = {
         "4:22",
         "expect.values: shape (1, 1, 3); the reference gives (1, 1, 200000000)",
     ),
+    "values-of-a-large-input": (
+        "expect: {values: [[[1]]]}; input: 100000000; kernel: 1; padding: 0; stride: 100000000",
+        "4:22",
+        "expect.values of a case with 100000000 input elements; allowed: up to 2097152",
+    ),
+    "values-of-many-weights": (
+        f"expect: {{values: [[{', '.join(['[1]'] * 35)}]]}}; input: 60000; kernel: 60000; padding: 0; filters: 35",
+        "4:22",
+        "expect.values of a case with 2100000 weights; allowed: up to 2097152",
+    ),
+    "values-of-large-sums": (
+        f"expect: {{values: [[[{', '.join(['1'] * 2000)}]]]}}; input: 41999; kernel: 40000; padding: 0",
+        "4:22",
+        "expect.values of a case with 80000000 multiply-adds; allowed: up to 67108864",
+    ),
     "integers-for-real-values": (
         "expect: {values: [[[1, -2, 0]]]}; data: normal; input: 3; kernel: 1",
         "4:22",
