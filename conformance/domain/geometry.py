@@ -14,8 +14,10 @@ input, and so which element a place there stands for (``outside``).
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import chain
 from operator import eq
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
@@ -85,7 +87,11 @@ class Axis:
 
     def windows(self) -> Iterator[Iterator[Optional[int]]]:
         """``reads``, one tap of one window after another."""
-        return (map(self._read, range(start, start + self.extent, self.dilation)) for start in self.starts)
+        return map(self.window, self.starts)
+
+    def window(self, start: int) -> Iterator[Optional[int]]:
+        """What each tap of the window from ``start`` on reads."""
+        return map(self._read, range(start, start + self.extent, self.dilation))
 
     def _read(self, place: int) -> Optional[int]:
         if 0 <= place < self.size or self.mode != "constant":
@@ -357,21 +363,23 @@ def same_elements(left: Sequence[AnyAxis], right: Sequence[AnyAxis]) -> bool:
 def _same_reads(a: AnyAxis, b: AnyAxis) -> bool:
     """Whether two sampling maps are equal; of taps in other places the first that reads another element ends it."""
     if _same_taps(a, b):
-        return not isinstance(a, Axis) or not isinstance(b, Axis) or _counted_alike(a, b)
+        return not isinstance(a, Axis) or not isinstance(b, Axis) or _same_outside(a, b)
     return max(a.output, 0) == max(b.output, 0) and all(
         a.kernel == b.kernel and all(map(eq, one, two)) for one, two in zip(a.windows(), b.windows())
     )
 
 
 def _same_taps(a: AnyAxis, b: AnyAxis) -> bool:
-    """Whether every tap of every window lies in the same place, and what lies outside is the same too."""
-    if isinstance(a, Axis) and isinstance(b, Axis) and a.mode != b.mode:
-        return False
+    """Whether every tap of every window lies in the same place, read or not."""
     return (a.size, a.kernel, a.dilation, a.starts, a.output) == (b.size, b.kernel, b.dilation, b.starts, b.output)
 
 
-def _counted_alike(a: Axis, b: Axis) -> bool:
-    """Of the same taps, whether none lies where one axis counts padding and the other does not."""
+def _same_outside(a: Axis, b: Axis) -> bool:
+    """Of the same taps, whether those that lie outside of the input read the same."""
+    if a.mode != b.mode:
+        before, behind = bisect_left(a.starts, 0), bisect_right(a.starts, a.size - a.extent)
+        edges = chain(a.starts[:before], a.starts[behind:])
+        return all(all(map(eq, a.window(start), b.window(start))) for start in edges)
     if a.mode != "constant":
         return True
     starts, stops = zip(*((axis.counting.start, axis.counting.stop) for axis in (a, b)))

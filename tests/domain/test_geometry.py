@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from conformance.domain import geometry
 from conformance.domain.geometry import (
+    MODES,
     SPECS,
     Axis,
     TransposedAxis,
@@ -289,7 +290,7 @@ axes = st.builds(
     end=st.integers(-9, 30),
     rounding=st.sampled_from(["floor", "ceil", "keep"]),
     counted=st.booleans(),
-    mode=st.sampled_from(["constant", "constant", "edge"]),
+    mode=st.sampled_from(["constant", *MODES]),
 )
 
 
@@ -310,6 +311,19 @@ def test_the_same_elements_are_read_where_sampling_maps_are_equal(axis: Axis, ot
     for change in ("begin", "end", "rounding", "counted", "stride", "mode"):
         changed = replace(axis, **{change: getattr(other, change)})
         assert same_elements([axis], [changed]) == (axis.reads() == changed.reads()), change
+
+
+def test_modes_are_compared_outside_of_the_input_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    places: list[int] = []
+
+    def count(mode: str, place: int, size: int) -> int:
+        places.append(place)
+        return outside(mode, place, size)
+
+    monkeypatch.setattr(geometry, "outside", count)
+    edge = Axis(1000, 1, 1, 1, 1, 1, mode="edge")
+    assert same_elements([edge], [replace(edge, mode="symmetric")])
+    assert set(places) == {-1, 1000}
 
 
 def test_counted_padding_is_read() -> None:
