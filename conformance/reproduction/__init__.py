@@ -25,12 +25,12 @@ from conformance.domain.causes import CAUSES
 from conformance.domain.records import VERDICTS, Job
 from conformance.domain.tensors import Data
 from conformance.errors import InputError
+from conformance.journal import Record, words
 from conformance.render.digest import differing
 from conformance.render.plain import one_line, printable
 from conformance.reproduction import operators
 from conformance.runners.contract import Runner, call, counted_share, last_word, number, padded_reach
 
-Record = Mapping[str, Any]
 Array = tensors.Array
 
 WRITTEN = 200
@@ -69,8 +69,7 @@ class Reproduction:
     @property
     def raised(self) -> str:
         """What was raised, or how its process ended, in one line; empty where there is an output."""
-        failure = self.record.get("failure") or {}
-        return one_line(": ".join(filter(None, (failure.get("exception"), failure.get("message")))), 300)
+        return one_line(words(self.record.get("failure") or {}), 300)
 
     @property
     def differs(self) -> str:
