@@ -115,9 +115,10 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", tags=["measure"])
 def faults(session: nox.Session) -> None:
-    """Faults planted in every stage of runs of 1,000 jobs; runs killed at random moments, resumed and compared."""
+    """Faults planted in every stage of runs of 1,000 jobs; runs killed, resumed and compared; malformed files read."""
     in_frameworks(session, "benchmarks.faults", *session.posargs)
     in_frameworks(session, "benchmarks.kills")
+    in_frameworks(session, "benchmarks.malformed")
 
 
 @nox.session(venv_backend="none", tags=["measure"])

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+import noxfile
+from conformance import runners
 from tests.fakes import ROOT
 from tests.test_cli import conformance
 
@@ -67,6 +69,10 @@ def test_a_github_workflow_has_what_github_asks_for() -> None:
     for step in found["jobs"]["conformance"]["steps"]:
         assert ("run" in step) != ("uses" in step)
         assert re.fullmatch(r"[\w-]+/[\w/-]+@v\d+", step.get("uses", "a/b@v1"))
+
+
+def test_sessions_require_every_core_runner() -> None:
+    assert tuple(runners.CORE) == noxfile.CORE
 
 
 def test_sessions_are_found_by_tag() -> None:

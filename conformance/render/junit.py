@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from conformance.domain.records import GATES
-from conformance.journal import Record, Run
+from conformance.journal import Record, Run, key_of
 from conformance.render.detail import command
 from conformance.render.digest import Digest, explain
 from conformance.render.plain import counted, head, one_line, printable
@@ -80,7 +80,7 @@ def details(result: Record, header: Mapping[str, Any]) -> str:
         "message": head(failure.get("message", ""), 2000),
         "tried alone": failure.get("again", ""),
         f"write instead ({fix.get('variant')}, run and right)": fix.get("code", ""),
-        "reproduce": command(header, result["case"], result["runner"], result["variant"]),
+        "reproduce": command(header, *key_of(result)),
     }
     return "\n".join(f"{printable(name)}: {printable(text)}" for name, text in parts.items() if text)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from conformance.journal import Record, Run
+from conformance.journal import Record, Run, key_of
 from conformance.render.detail import command
 from conformance.render.digest import Digest, Finding, Job, likeness
 from conformance.render.plain import counted, one_line, printable
@@ -88,7 +88,7 @@ def _problem(header: Mapping[str, Record], finding: Finding) -> Problem:
         f"and {counted(finding.alike - 1, 'job')} alike" if finding.alike > 1 else "",
         f"expected: {one_line(job.reason, 300)}" if job.reason else "",
         f"write instead: {job.instead}" if job.instead else "",
-        command(header, job.result["case"], job.result["runner"], job.result["variant"]),
+        command(header, *key_of(job.result)),
     ]
     return Problem(
         gate=job.gate,
