@@ -368,7 +368,7 @@ def compare(old: Path, new: Path, form: str, folder: Path | None) -> int:
 @commands.command("list")
 @_selection
 @_runners
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, an object a line.")
 def list_(
     paths: tuple[Path, ...], expression: str, tags: tuple[str, ...], runners: tuple[str, ...], as_json: bool
 ) -> int:
