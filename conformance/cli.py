@@ -359,7 +359,7 @@ def compare(old: Path, new: Path, form: str, folder: Path | None) -> int:
     from conformance.render import compared
 
     found = comparing.compare(journal.read(old), journal.read(new))
-    click.echo(compared.FORMATS[form](found).rstrip("\n"))
+    click.echo(compared.FORMATS[form](found).rstrip("\n").encode("utf-8", "replace"))
     if folder:
         click.echo(f"Report: {compared.write(found, folder)}", err=form != "text")
     return found.status

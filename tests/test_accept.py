@@ -320,6 +320,7 @@ def test_a_runner_without_a_file_starts_from_what_is_in_effect(tmp_path: Path) -
         ([f"index 7 of axis {axis}" for axis in (0, 1, 2)], {"index 7 of axis"}),
         (["Called f().\n\x1b[1mthe Lambda's output has none. More.\x1b[0m"], {"the Lambda's output has none"}),
         (["not implemented for 'Half'", "not implemented for 'Char'"], {"not implemented for"}),
+        (["no \ud800 such file\u2028or \x85 folder"], {"such file"}),
         ([""], {""}),
     ],
 )  # fmt: skip

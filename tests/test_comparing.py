@@ -243,6 +243,13 @@ def test_2_from_outside_where_a_run_is_incomplete(releases: Path) -> None:
     assert record["counts"]["now wrong"] == 4
 
 
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "json"])
+def test_half_a_surrogate_pair_in_a_message_is_no_fault(tmp_path: Path, form: str) -> None:
+    compared(tmp_path, [CASE, of("match")], [CASE, of("error", message="no \ud800")])
+    shown = conformance("compare", tmp_path / "old", tmp_path / "new", "--format", form)
+    assert (shown.returncode, shown.stderr) == (1, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
