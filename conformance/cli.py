@@ -445,6 +445,7 @@ def probe(case: str | None, runners: tuple[str, ...], paths: tuple[Path, ...], t
     Exit status 1 where that is not what it was asked for.
     """
     from conformance import probing, tools
+    from conformance.render.plain import printable
 
     if not runners:
         raise InputError("--runner is missing; allowed: NAME[/VARIANT], repeatable")
@@ -452,7 +453,7 @@ def probe(case: str | None, runners: tuple[str, ...], paths: tuple[Path, ...], t
     same = True
     for job, found in tools.probe(chosen, runners, timeout):
         text, alike = probing.describe(job, found)
-        click.echo(text)
+        click.echo(printable(text))
         same &= alike
     return 0 if same else 1
 
