@@ -34,7 +34,6 @@ class Problem:
     problem whatever cases show it; ``place`` is None where no file is known.
     """
 
-    gate: str
     rule: str
     title: str
     message: str
@@ -91,7 +90,6 @@ def _problem(header: Mapping[str, Record], finding: Finding) -> Problem:
         command(header, *key_of(job.result)),
     ]
     return Problem(
-        gate=job.gate,
         rule=rule,
         title=one_line(f"{job.gate}: {job.verdict}{' ' + causes if causes else ''} in {job.runner}"),
         message="\n".join(filter(None, lines)),
@@ -105,7 +103,6 @@ def _stale(found: Digest) -> Iterator[Problem]:
     for entry in found.stale:
         runner, where, reason = (one_line(str(entry.get(name, "")), 300) for name in ("runner", "where", "reason"))
         yield Problem(
-            gate="stale",
             rule="stale",
             title=one_line(f"stale: an expectation of {runner} reaches no job"),
             message=f"{where} reaches no job of this run ({reason}); drop it, or ask for what it was meant for",
