@@ -12,6 +12,7 @@ from math import isnan, nan
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryFile
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 
@@ -94,14 +95,20 @@ def medians(
 
 
 def once(arguments: Sequence[str], environ: Mapping[str, str]) -> float:
-    """The wall seconds of one process; what it printed is shown where it fails."""
-    return finished(arguments, environ)[0]
+    """The wall seconds of one process."""
+    return finished(arguments, environ).seconds
 
 
-def finished(
-    arguments: Sequence[str], environ: Mapping[str, str], statuses: Sequence[int] = (0,)
-) -> tuple[float, float]:
-    """The wall seconds of one process and its peak memory in MiB, without that of its children."""
+class Finished(NamedTuple):
+    """Of one process the wall seconds, the processor's, and its peak memory in MiB; the last two without children's."""
+
+    seconds: float
+    busy: float
+    memory: float
+
+
+def finished(arguments: Sequence[str], environ: Mapping[str, str], statuses: Sequence[int] = (0,)) -> Finished:
+    """What one process takes; what it printed is shown where it ends with another status."""
     command = [sys.executable, *arguments]
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with TemporaryFile() as printed:
@@ -114,7 +121,7 @@ def finished(
             printed.seek(0)
             text = printed.read().decode("utf-8", "replace")
             raise SystemExit(f"{' '.join(command)} exited with {process.returncode}\n{text}")
-    return seconds, usage.ru_maxrss / 1024
+    return Finished(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def put(page: Path, name: str, text: str) -> None:

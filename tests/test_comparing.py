@@ -46,7 +46,7 @@ def kinds(found: Comparison) -> dict[str, int]:
 
 
 def better_first(old: str, new: str) -> str:
-    """The kind by the order of DESIGN alone, written down again: mismatch > crash > timeout > error > unsupported."""
+    """The kind by the order of docs/compare.md alone, written down again."""
     order = ["mismatch", "crash", "timeout", "error", "unsupported", "not_run", "right"]
     one, other = (order.index("right" if verdict in ("match", "hazard") else verdict) for verdict in (old, new))
     if one == other:

@@ -215,7 +215,7 @@ def answers(case: Case, data: Data, implementations: Sequence[Wrong]) -> tuple[i
 
 
 def margin(case: Case, data: Data, wrong: Wrong) -> Reference | float:
-    """How far a computed answer may lie from the exact one (NUMERICS: γ_m·S), half of 1/2 where sums are exact."""
+    """How far a computed answer may lie from the exact one (``bounds``: γ_m·S), half of 1/2 where sums are exact."""
     if case.op in ("max_pool", "pad"):
         return 0.0
     if case.data != "normal":

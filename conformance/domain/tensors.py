@@ -20,7 +20,7 @@ from conformance.domain.geometry import Sizes
 Array = NDArray[Any]
 
 LATTICE_LIMIT = 8
-"""Largest magnitude of a lattice value (NUMERICS: exact in float32, seen by every wrong geometry)."""
+"""Largest magnitude of a lattice value (exact in float32, and every wrong geometry shows)."""
 
 DRAWS = 64
 """Draws of weights and bias at most; another one only where a kernel reads the same backwards, or the like."""

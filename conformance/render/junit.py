@@ -18,7 +18,7 @@ from conformance.render.plain import counted, head, one_line, printable
 
 PASSING = ("ok",)
 SKIPPED = ("known", "new")
-"""Gate results that hold although the job fails; every other one is a failure (DESIGN: expectations)."""
+"""Gate results that hold although the job fails; every other one is a failure (docs/expectations.md)."""
 
 
 def render(run: Run, found: Digest) -> str:
