@@ -56,6 +56,7 @@ def test_how_a_crash_went_alone_is_said(tmp_path: Path) -> None:
     (found,) = root.iter("failure")
     assert found.attrib["message"] == "regression: the worker died by SIGSEGV (stage run; alone too)"
     assert "tried alone: alone too" in (found.text or "")
+    assert "causes:" not in (found.text or "")
 
 
 def test_what_did_not_run_is_an_error_even_where_it_is_known(tmp_path: Path) -> None:
