@@ -39,6 +39,8 @@ WRITTEN = 200
 WIDTH = 110
 """Columns of a script's comments and numbers."""
 
+COPIED = "bound = 0.0  # numbers are copied"
+
 NUMPY_MODES = {"reflect": "reflect", "edge": "edge", "circular": "wrap"}
 
 
@@ -253,15 +255,18 @@ def bound(job: Job, data: Data, algorithm: str = "") -> Iterator[str]:
     direct sum at most.
     """
     case = job.case
-    if case.op == "pad" or (case.data == "normal" and case.op == "max_pool"):
-        yield "bound = 0.0  # numbers are copied"
+    if case.op == "pad":
+        yield COPIED
     elif case.data != "normal":
         yield f"bound = {bounds.LATTICE}  # integers, whose sums are exact"
     else:
         how = bounds.arithmetic(case, data, job.precision)
-        relative, absolute = bounds.error(case, how.working, how.unit)
-        yield "# No order of summation, fused or not, errs by more."
-        yield f"bound = {relative!r} * ({expected(case, 'np.abs({})')}) + {absolute!r}"
+        if case.op == "max_pool":
+            yield COPIED
+        else:
+            relative, absolute = bounds.error(case, how.working, how.unit)
+            yield "# No order of summation, fused or not, errs by more."
+            yield f"bound = {relative!r} * ({expected(case, 'np.abs({})')}) + {absolute!r}"
         if how.kind in ("float16", "bfloat16"):
             unit, tiny = bounds.UNIT[how.kind], bounds.TINY[how.kind]
             if case.bias:
