@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.marginal import ENVIRON
-from benchmarks.measure import ROOT, Ratio, finished, once
+from benchmarks.measure import CORES, ROOT, Ratio, finished, once
 from conformance import cases as case_files
 from conformance import plan, runners
 from conformance.domain.tensors import tensors
@@ -21,7 +21,6 @@ from conformance.runners.contract import Weights
 
 CASES = ROOT / "cases" / "sweeps" / "conv2d.yaml"
 QUICK = ROOT / "cases" / "seeds"
-CORES = 2
 GOAL = 1.3
 
 

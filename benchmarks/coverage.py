@@ -42,7 +42,7 @@ def main() -> None:
     """Print the table of every operator."""
     every = cases.load()
     selected = {name: plan.select_runners([name]) for name in runners.CORE}
-    jobs = {name: plan.plan(every, selection) for name, selection in selected.items()}
+    jobs = {name: list(plan.plan(every, selection)) for name, selection in selected.items()}
     for op in OPS:
         table = Table("", "cases", *jobs, title=op, title_justify="left")
         for feature, has in FEATURES.items():

@@ -26,7 +26,7 @@ from conformance.domain.records import Job, Key
 from conformance.execute.local import Limits, LocalEngine
 from conformance.gate import Gate
 from conformance.journal import Record
-from conformance.plan import Selection
+from conformance.plan import Plan, Selection
 
 JOBS = 1_000
 POSITIONS = ("first", "middle", "last")
@@ -74,7 +74,7 @@ class Fault:
 
 
 @cache
-def planned(count: int) -> tuple[Selection, list[Job]]:
+def planned(count: int) -> tuple[Selection, Plan]:
     """So many jobs, two a case."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "faults.yaml")
@@ -89,7 +89,7 @@ def run(fault: Fault | None, count: int = JOBS) -> tuple[Job | None, journal.Run
     options = pipeline.Options(jobs=2)
     header = pipeline.describe(options, selection, jobs, jobs)
     judging = Gate({}, header, pipeline.today())
-    guilty = fault.job(jobs) if fault else None
+    guilty = fault.job(list(jobs)) if fault else None
     runner = Faulty()
     with tempfile.TemporaryDirectory() as folder:
         runner.environ = {**Faulty.environ, "FAULT_MARK": f"{folder}/mark"}
@@ -98,7 +98,7 @@ def run(fault: Fault | None, count: int = JOBS) -> tuple[Job | None, journal.Run
             runner.environ["FAULT"] = f"{fault.kind}/{fault.stage}/{place}"
         engine = LocalEngine({RUNNER: (RUNNER, runner)}, options.jobs, LIMITS)
         judged = pipeline.judge(engine.run(jobs))
-        explained = pipeline.attribute(judged, jobs, selection, options, {})
+        explained = pipeline.attribute(judged, selection, options, {})
         pipeline.record(pipeline.decide(explained, judging), header, judging, Path(folder))
         return guilty, journal.read(Path(folder))
 

@@ -47,7 +47,7 @@ def main(real: Path | None = None) -> int:
         print(f"gate of {RESULTS:,} results, {failing:,} of them failing, {size / 1e6:.0f} MB of journal")
         gated = finished(["-m", "conformance", "gate", str(many)], {}, (0, 1))
     held = gated.seconds <= SECONDS and gated.memory <= MEBIBYTES
-    print(f"{gated.seconds:6.2f} s, {gated.busy:.2f} s of them on a processor; budget {SECONDS:.0f} s")
+    print(f"{gated.seconds:6.2f} s, {gated.processor:.2f} s of them on a processor; budget {SECONDS:.0f} s")
     print(f"{gated.memory:6.0f} MiB; budget {MEBIBYTES:.0f} MiB   {'pass' if held else 'OVER'}")
     return 0 if held else 1
 

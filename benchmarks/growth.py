@@ -31,5 +31,5 @@ def ratios(quick: bool) -> Iterator[Ratio | Budget]:
             measured[count] = finished(run(cases, RUNNERS, out), ENVIRON)
             check(out, count)
     yield Ratio(f"{many:,} jobs", measured[many].seconds, f"{few:,} jobs", measured[few].seconds, LONGER)
-    for count, told in measured.items():
-        yield Budget(f"parent's memory, {count:,} jobs", told.memory * 2**20, MEMORY * 2**20, "MiB")
+    for count, took in measured.items():
+        yield Budget(f"parent's memory, {count:,} jobs", took.memory * 2**20, MEMORY * 2**20, "MiB")

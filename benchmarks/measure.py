@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryFile
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
+CORES = 2
+"""Those of the machine that the goals are for."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,23 @@ class Budget:
         return f"{self.name:<38} {measured}  budget {most}  {'pass' if self.holds else 'MISSED'}"
 
 
+class Finished(NamedTuple):
+    """What a process took: wall seconds; with what it had started, processor seconds and the largest one's MiB."""
+
+    seconds: float
+    processor: float
+    memory: float
+
+
 def medians(
     commands: Mapping[str, Sequence[str]], repeats: int, environ: Mapping[str, str] | None = None
-) -> dict[str, float]:
-    """The median wall seconds of each command, arguments of this Python; they take turns, as noise comes and goes."""
-    seconds: dict[str, list[float]] = {name: [] for name in commands}
+) -> dict[str, Finished]:
+    """The median run of each command, arguments of this Python; they take turns, as noise comes and goes."""
+    found: dict[str, list[Finished]] = {name: [] for name in commands}
     for _ in range(repeats):
         for name, arguments in commands.items():
-            seconds[name].append(once(arguments, environ or {}))
-    return {name: median(values) for name, values in seconds.items()}
+            found[name].append(finished(arguments, environ or {}))
+    return {name: sorted(several)[len(several) // 2] for name, several in found.items()}
 
 
 def once(arguments: Sequence[str], environ: Mapping[str, str]) -> float:
@@ -99,16 +108,8 @@ def once(arguments: Sequence[str], environ: Mapping[str, str]) -> float:
     return finished(arguments, environ).seconds
 
 
-class Finished(NamedTuple):
-    """Of one process the wall seconds, the processor's, and its peak memory in MiB; the last two without children's."""
-
-    seconds: float
-    busy: float
-    memory: float
-
-
 def finished(arguments: Sequence[str], environ: Mapping[str, str], statuses: Sequence[int] = (0,)) -> Finished:
-    """What one process takes; what it printed is shown where it ends with another status."""
+    """One process to its end; what it printed is shown where it fails."""
     command = [sys.executable, *arguments]
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with TemporaryFile() as printed:

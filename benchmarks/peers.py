@@ -27,12 +27,11 @@ BACKEND = 21
 
 def ratios(quick: bool) -> Iterator[Ratio]:
     """Each peer's execution against the suite's."""
-    few, many, repeats = (80, 160, 1) if quick else (400, 800, 2)
+    few, many, repeats = (80, 160, 1) if quick else (2_000, 6_000, 1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         peer, own = executions(folder / "pytest", PYTEST, len(FRAMEWORKS), FRAMEWORKS, few, many, 1)
         yield Ratio("an execution in pytest", peer, "this suite", own, 5.0, least=True)
-        few, many = 400, 1_200
         if importlib.util.find_spec("polygraphy"):
             command = ["-m", "benchmarks.peer_polygraphy"]
             peer, own = executions(folder / "polygraphy", command, 2, ONE, few, many, repeats)
@@ -52,16 +51,16 @@ def executions(
         cases = workload.write(folder / str(count), count)
         commands[f"peer {count}"] = [*command, str(count)]
         commands[f"own {count}"] = run(cases, runners, folder / f"run {count}")
-    seconds = medians(commands, repeats, ENVIRON)
+    took = medians(commands, repeats, ENVIRON)
     for count in (few, many):
         check(folder / f"run {count}", count * len(runners))
-    peer, own = (seconds[f"{kind} {many}"] - seconds[f"{kind} {few}"] for kind in ("peer", "own"))
+    peer, own = (took[f"{kind} {many}"].seconds - took[f"{kind} {few}"].seconds for kind in ("peer", "own"))
     return peer / (many - few) / each, own / (many - few) / len(runners)
 
 
 def backend(repeats: int) -> float:
     """Seconds of one more node test in ONNX's own runner."""
     command = ["-m", "benchmarks.peer_backend"]
-    seconds = medians({times: [*command, times] for times in ("1", str(BACKEND))}, repeats, ENVIRON)
+    took = medians({times: [*command, times] for times in ("1", str(BACKEND))}, repeats, ENVIRON)
     told = subprocess.run([sys.executable, *command, "1"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return (seconds[str(BACKEND)] - seconds["1"]) / (BACKEND - 1) / int(told.stdout)
+    return (took[str(BACKEND)].seconds - took["1"].seconds) / (BACKEND - 1) / int(told.stdout)

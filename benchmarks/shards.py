@@ -43,11 +43,11 @@ def main() -> None:
 
 def balance(times: Times, names: list[str], counts: list[int]) -> None:
     """Print how the plan falls into so many parts."""
-    jobs = plan.plan(cases.load(), plan.select_runners(names))
+    jobs = list(plan.plan(cases.load(), plan.select_runners(names)))
     print("| parts | mean | dearest | dearest / mean | runners to start |")
     print("| ---: | ---: | ---: | ---: | ---: |")
     for count in counts:
-        parts = shard.parts(jobs, count)
+        parts = [[job for job in jobs if job.group in own] for own in shard.parts(jobs, count)]
         starts = [{job.runner for job in part} for part in parts]
         spent = [
             sum(times[job.key][1] for job in part) + sum(shard.cost_of(name, "open") for name in some)

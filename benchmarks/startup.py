@@ -20,6 +20,6 @@ GOALS = {"--help": 1.0, "explain": 1.0, "explain --from": 1.0, "list": 3.0}
 def ratios(quick: bool) -> Iterator[Ratio]:
     """Each command's ratio."""
     medians(COMMANDS, 1)  # what is compiled and cached once
-    seconds = medians(COMMANDS, 15 if quick else 31)
+    took = medians(COMMANDS, 15 if quick else 31)
     for name, goal in GOALS.items():
-        yield Ratio(f"conformance {name}", seconds[name], AGAINST, seconds[AGAINST], goal)
+        yield Ratio(f"conformance {name}", took[name].seconds, AGAINST, took[AGAINST].seconds, goal)

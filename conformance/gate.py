@@ -21,7 +21,7 @@ stale      an entry that reaches no job of a run that left none of the runner's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from conformance.domain.facts import facts
@@ -31,6 +31,9 @@ from conformance.expectations import EVERYTHING, RUN, Expectations, Facts, Known
 JOB = frozenset(("variant",))
 CASE = EVERYTHING - RUN - JOB
 """What a job has for itself, and what it has of its case."""
+OP = frozenset(("op",))
+NONE: Mapping[str, Sequence[Known]] = {}
+"""The entries about a case that none is about, one object for all of these."""
 
 
 class Gate:
@@ -56,6 +59,7 @@ class Gate:
             for name, expected in expectations.items()
             if name in header["runners"]
         }
+        self._of_op: dict[str, Mapping[str, Sequence[Known]]] = {}
         self._cases: dict[str, Mapping[str, Sequence[Known]]] = {}
 
     def judge(self, case: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[str, Sequence[Known]]:
@@ -64,7 +68,7 @@ class Gate:
         failing = result["verdict"] in FAILURES
         if expected is None:
             return ("regression" if failing else "ok"), ()
-        entries = [entry for entry in self._about(case, expected) if entry.reaches(result, JOB)]
+        entries = [entry for entry in self._about(case, expected.runner) if entry.reaches(result, JOB)]
         self._reached.update(entry.where for entry in entries)
         if not entries:
             if not failing:
@@ -78,15 +82,15 @@ class Gate:
             return "fixed", entries
         return ("known" if holds(entries, result) else "changed"), deciding(entries)
 
-    def _about(self, case: Mapping[str, Any], expected: Expectations) -> Sequence[Known]:
+    def _about(self, case: Mapping[str, Any], runner: str) -> Sequence[Known]:
         """The entries that reach some variant's job of a case; its facts are worked out for all runners at once."""
-        if case["id"] not in self._cases:
-            about = facts(case)
-            self._cases[case["id"]] = {
-                name: [entry for entry in entries if entry.reaches(about, CASE)]
-                for name, entries in self._meant.items()
-            }
-        return self._cases[case["id"]][expected.runner]
+        found = self._cases.get(case["id"])
+        if found is None:
+            op, about = case["op"], facts(case)
+            if op not in self._of_op:
+                self._of_op[op] = reaching(self._meant, {"op": op}, OP)
+            found = self._cases[case["id"]] = reaching(self._of_op[op], about, CASE) or NONE
+        return found.get(runner, ())
 
     def stale(self) -> list[Known]:
         """The entries that reached nothing, of runners of which the run left nothing out."""
@@ -97,6 +101,12 @@ class Gate:
             for entry in entries
             if entry.where not in self._reached
         ]
+
+
+def reaching(entries: Mapping[str, Sequence[Known]], about: Facts, names: Collection[str]) -> dict[str, list[Known]]:
+    """Those entries of each runner that reach a job as far as the facts of these names tell; no runner without any."""
+    found = {name: [entry for entry in several if entry.reaches(about, names)] for name, several in entries.items()}
+    return {name: several for name, several in found.items() if several}
 
 
 class JobFacts(dict[str, Any]):

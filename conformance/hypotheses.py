@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 from conformance.domain.case import LOWEST, Case
 from conformance.domain.causes import CAUSES
@@ -38,6 +38,8 @@ MOST = 4
 """Causes that are put together at most."""
 
 ORDER = {cause: place for place, cause in enumerate(CAUSES)}
+
+Option = TypeVar("Option", bound=tuple[Any, ...])
 
 Screen = Callable[[Reading], Collection[Sizes]]
 """The begin pads with which a reading may give an output, whatever its own pads."""
@@ -87,20 +89,28 @@ def _crop_cause(asked: Pads, other: Pads) -> str:
     return "output-padding" if beyond else AMOUNT
 
 
-def paddings(case: Case, spelling: Spelling, changed: Reading) -> Iterator[tuple[tuple[str, ...], Pads]]:
-    """Pads with the causes of each, up to two, under a reading that may have changed in everything else.
+def paddings(
+    case: Case, spelling: Spelling, changed: Reading, among: Collection[str] = CAUSES
+) -> Iterator[tuple[tuple[str, ...], Pads]]:
+    """Pads with the causes of each, up to two ``among`` some, under a reading that may have changed in everything else.
 
     No cause: as declared, or the rule resolved again. One: another rule, or a slip with the pads. Two:
     a slip with the pads that came of another mistake.
     """
     bases = _unnamed(case, spelling, changed)
+    yield from (((), base) for base in bases)
+    if not among:
+        return
     single = list(_rules(case, spelling, changed))
     single += [slip for base in bases for slip in _slips(case, base)]
-    yield from (((), base) for base in bases)
+    single = [(cause, pads) for cause, pads in single if cause in among]
     yield from (((cause,), pads) for cause, pads in single)
+    if len(among) < 2:
+        return
+    again = {pads: list(_slips(case, pads)) for pads in {pads for _, pads in single}}
     for first, pads in single:
-        for second, twice in _slips(case, pads):
-            if second != first and twice != pads:
+        for second, twice in again[pads]:
+            if second in among and second != first and twice != pads:
                 yield (first, second), twice
 
 
@@ -226,27 +236,25 @@ def hypotheses(case: Case, spelling: Spelling, output: Sizes, screen: Screen | N
         named = list(paddings(case, spelling, changed))
         if len(causes) < 2:
             named += [((AMOUNT,), pads) for pads in amounts(case, changed, output, sorted(likely))]
-        fits: dict[Pads, bool] = {}
+        fitting: dict[Pads, Reading | None] = {}
         for more, pads in named:
-            if pads not in fits:
-                how = replace(changed, pads=pads)
-                fits[pads] = tuple(b for b, _ in pads) in likely and how.output_shape(case)[2:] == output
-            together = (*more, *causes)
-            if fits[pads] and len(together) <= MOST and len(set(together)) == len(together):
-                how = replace(changed, pads=pads)
-                if how != faithful or not together:
-                    found[Hypothesis(tuple(sorted(together, key=ORDER.__getitem__)), how)] = None
+            if pads not in fitting:
+                how = replace(changed, pads=pads) if tuple(begin for begin, _ in pads) in likely else None
+                fitting[pads] = how if how and how.output_shape(case)[2:] == output else None
+            how, together = fitting[pads], (*more, *causes)
+            if how and (how != faithful or not together) and len(set(together)) == len(together) <= MOST:
+                found[Hypothesis(tuple(sorted(together, key=ORDER.__getitem__)), how)] = None
     return sorted(found, key=lambda one: (one.cost, len(one.causes)))
 
 
 def under(case: Case, spelling: Spelling, causes: Collection[str]) -> list[Reading]:
     """The readings that exactly these causes lead to, amounts of padding without a rule left out."""
     found: dict[Reading, None] = {}
-    for some, changed in changes(case, declared(case, spelling)):
-        if set(some) <= set(causes):
-            for more, pads in paddings(case, spelling, changed):
-                if sorted((*more, *some)) == sorted(causes):
-                    found[replace(changed, pads=pads)] = None
+    for some, changed in changes(case, declared(case, spelling), causes):
+        left = [cause for cause in causes if cause not in some]
+        for more, pads in paddings(case, spelling, changed, left):
+            if len(more) == len(left):
+                found[replace(changed, pads=pads)] = None
     return list(found)
 
 
@@ -260,22 +268,28 @@ def names(case: Case, spelling: Spelling) -> list[str]:
 
 def sizes(case: Case, spelling: Spelling) -> set[Sizes]:
     """The spatial output sizes that a named padding gives, with up to one other change."""
-    found = {
-        replace(changed, pads=pads).output_shape(case)[2:]
+    windows = {
+        (changed.stride, changed.dilation, changed.swap, changed.phased, changed.rounding): changed
         for causes, changed in changes(case, declared(case, spelling))
         if len(causes) < 2 and not (changed.flip or changed.interleave or changed.bias_last)
+    }
+    found = {
+        replace(changed, pads=pads).output_shape(case)[2:]
+        for changed in windows.values()
         for pads in {pads for _, pads in paddings(case, spelling, changed)}
     }
     return {size for size in found if min(size) > 0}
 
 
-def changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
-    """Every combination of changes besides the padding's, none of them included."""
+def changes(
+    case: Case, faithful: Reading, among: Collection[str] = CAUSES
+) -> Iterator[tuple[tuple[str, ...], Reading]]:
+    """Every combination of changes besides the padding's whose causes are ``among`` some, none of them included."""
     if case.op == "pad":
-        yield from _pad_changes(faithful)
+        yield from _pad_changes(faithful, among)
         return
     if case.pool:
-        yield from _pool_changes(case, faithful)
+        yield from _pool_changes(case, faithful, among)
         return
     dilations: list[tuple[str, Sizes]] = [("", case.dilation)]
     if max(case.dilation) > 1:
@@ -297,31 +311,41 @@ def changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Re
     if case.bias and case.filters > 1:
         biases.append(("layout", True, True))
     for (d, dilation), (s, stride), (p, phased), (k, flip), (a, swap), (g, interleave), (b, bias, last) in product(
-        dilations, strides, phases, flips, swaps, orders, biases
+        _among(among, dilations),
+        _among(among, strides),
+        _among(among, phases),
+        _among(among, flips),
+        _among(among, swaps),
+        _among(among, orders),
+        _among(among, biases),
     ):
         causes = tuple(filter(None, (d, s, p, k, a, g, b)))
         if len(causes) <= MOST and not (phased and d == "dilation-ignored"):
             yield causes, Reading(faithful.pads, stride, dilation, bias, flip, swap, interleave, phased, last)
     if case.op == "conv":
-        yield from _modes(faithful)
+        yield from _modes(faithful, among)
 
 
-def _modes(faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
+def _among(causes: Collection[str], options: Iterable[Option]) -> list[Option]:
+    """The options whose cause, their first item, is among some, and those that need none."""
+    return [option for option in options if not option[0] or option[0] in causes]
+
+
+def _modes(faithful: Reading, among: Collection[str]) -> Iterator[tuple[tuple[str, ...], Reading]]:
     """What the padding repeats instead of what it should, all else right."""
-    for mode in MODES:
-        if mode != faithful.mode:
-            yield ("pad-mode",), replace(faithful, mode=mode)
+    if "pad-mode" in among:
+        yield from ((("pad-mode",), replace(faithful, mode=mode)) for mode in MODES if mode != faithful.mode)
 
 
-def _pad_changes(faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
+def _pad_changes(faithful: Reading, among: Collection[str]) -> Iterator[tuple[tuple[str, ...], Reading]]:
     """What a pad can do otherwise: what it repeats, its value."""
     yield (), faithful
-    if faithful.mode == "constant" and faithful.fill:
+    if faithful.mode == "constant" and faithful.fill and "pad-value" in among:
         yield ("pad-value",), replace(faithful, fill=0.0)
-    yield from _modes(faithful)
+    yield from _modes(faithful, among)
 
 
-def _pool_changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ...], Reading]]:
+def _pool_changes(case: Case, faithful: Reading, among: Collection[str]) -> Iterator[tuple[tuple[str, ...], Reading]]:
     """What a pool can do otherwise: its window, the padding's value, the divisor, the number of windows."""
     windows: list[tuple[str, dict[str, Any]]] = [("", {})]
     if max(case.dilation) > 1:
@@ -345,10 +369,10 @@ def _pool_changes(case: Case, faithful: Reading) -> Iterator[tuple[tuple[str, ..
     roundings: list[tuple[str, dict[str, Any]]] = [("", {})]
     roundings.append(("ceil-mode", {"rounding": "ceil" if faithful.rounding == "floor" else "floor"}))
     roundings.append(("last-window", {"rounding": "keep"}))
-    for changes in product(windows, strides, values, roundings):
+    for changes in product(*(_among(among, options) for options in (windows, strides, values, roundings))):
         fields = {name: value for _, change in changes for name, value in change.items()}
         yield tuple(cause for cause, _ in changes if cause), replace(faithful, **fields)
-    yield from _modes(faithful)
+    yield from _modes(faithful, among)
 
 
 def changed(asked: Reading, found: Reading) -> dict[str, Any]:

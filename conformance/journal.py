@@ -258,7 +258,12 @@ class Writer:
 
 def line(record: Mapping[str, Any]) -> bytes:
     """A record as the journal has it: JSON whose last member is the checksum (CRC-32) of the JSON without it."""
-    text = _encode(record).encode("utf-8", "backslashreplace")
+    from pydantic_core import to_json  # a fourth of json's time, and loaded in every run
+
+    try:
+        text = to_json(record, inf_nan_mode="strings")
+    except ValueError:  # half a surrogate pair, from the name of a file
+        text = _encode(record).encode("utf-8", "backslashreplace")
     return b"%s%s\n" % (text[:-1], (SUM % crc32(text)).encode())
 
 

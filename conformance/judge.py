@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -194,9 +194,12 @@ def sample(output: Array, reference: Reference, where: Difference | None) -> dic
 
 def numbers(values: Array) -> Any:
     """Nested lists of JSON numbers: integers where they are, text where they are not finite."""
-    if values.ndim:
-        return [numbers(value) for value in values]
-    value = float(values)
-    if not np.isfinite(value):
+    return _spelled(values.tolist())
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_spelled(item) for item in value]
+    if not isfinite(value):
         return str(value)
-    return int(value) if value.is_integer() else round(value, 6)
+    return int(value) if float(value).is_integer() else round(value, 6)

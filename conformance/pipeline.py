@@ -29,11 +29,14 @@ from conformance.expectations import Expectations, Known
 from conformance.gate import Gate
 from conformance.journal import Record, Run
 from conformance.judge import Judge
-from conformance.plan import Selection
+from conformance.plan import Plan, Selection
 from conformance.remedy import UNKNOWN, remedy
 from conformance.render import notebook, summary_json
 from conformance.render.digest import digest
 from conformance.strict_yaml import shown_path
+
+WHOLE = (1, 1)
+"""The only shard of a run that has no others."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Options:
     expectations: tuple[Path, ...] = ()
     out: Path = Path("reports/latest")
     jobs: int = 0
-    shard: tuple[int, int] = (1, 1)
+    shard: tuple[int, int] = WHOLE
     timeout: float = Limits.job
     open_timeout: float = Limits.open
     build_timeout: float = 0.0
@@ -114,27 +117,30 @@ def work_through(options: Options) -> tuple[list[Known], bool]:
     recorded = resume.recorded(options.out, header, jobs) if options.resume else {}
     kept = decide_again(resume.kept(options.out), judging) if recorded else ()
 
-    outcomes = execute([job for job in jobs if job.key not in recorded], selection, options)
+    outcomes = execute(jobs.only(lambda job: job.key not in recorded) if recorded else jobs, selection, options)
     judged = judge(outcomes)
-    explained = attribute(judged, jobs, selection, options, recorded)
+    explained = attribute(judged, selection, options, recorded)
     records = decide(explained, judging)
     interrupted = record(records, header, judging, options.out, kept, options.maxfail)
     outcomes.close()  # ends the workers of a run that was stopped
     return judging.stale(), interrupted
 
 
-def prepare(options: Options) -> tuple[list[Job], Selection, Record, Gate]:
+def prepare(options: Options) -> tuple[Plan, Selection, Record, Gate]:
     """What is to run, in what, and the gate that it has to pass; nothing has run when something in it is wrong."""
     cases = planning.select_cases(case_files.load(options.paths), options.expression, options.tags)
     case_files.check_values(cases)
     selection = planning.select_runners(options.runners, options.require)
     known = expectations.load(options.expectations)
     plan = planning.plan(cases, selection, options.shuffle)
-    jobs = sharding.shard(plan, *options.shard)
+    jobs = plan
+    if options.shard != WHOLE:
+        own = sharding.part(plan, *options.shard)
+        jobs = plan.only(lambda job: job.group in own)
     if options.last_failed:
         jobs = failed_last(jobs, options.out)
-    if not jobs:
-        raise NothingSelectedError(nothing_selected(cases, selection, plan))
+    if not len(jobs):
+        raise NothingSelectedError(nothing_selected(cases, selection, len(plan)))
     enough(len(jobs), options.min_jobs)
     header = describe(options, selection, jobs, plan)
     header["expectations"] = files(known, header)
@@ -172,7 +178,6 @@ def judge(outcomes: Iterable[tuple[Job, Outcome]], judging: Judge | None = None)
 
 def attribute(
     judged: Iterable[Judged],
-    jobs: Sequence[Job],
     selection: Selection,
     options: Options,
     recorded: Mapping[Key, str],
@@ -185,7 +190,7 @@ def attribute(
     def more(jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
         return execute(jobs, selection, options)
 
-    return remedy(judged, jobs, recorded, selection.others, selection.like, more, judge)
+    return remedy(judged, recorded, selection.others, selection.like, more, judge)
 
 
 def decide(judged: Iterable[Judged], judging: Gate) -> Iterator[tuple[Record, Record]]:
@@ -300,12 +305,13 @@ def accept(
     return accepting.accept(finished, target, today(), runners, others)
 
 
-def failed_last(jobs: list[Job], out: Path) -> list[Job]:
+def failed_last(jobs: Plan, out: Path) -> Plan:
     """The jobs that did not hold in the run that ``out`` has; all where none of these did, or no run is there."""
     if not (out / journal.NAME).exists():
         return jobs
     failed = {journal.key_of(result) for result in journal.read(out).results if result["gate"] not in HOLDING}
-    return [job for job in jobs if job.key in failed] or jobs
+    again = jobs.only(lambda job: job.key in failed)
+    return again if len(again) else jobs
 
 
 def enough(jobs: int, wanted: int) -> None:
@@ -314,10 +320,10 @@ def enough(jobs: int, wanted: int) -> None:
         raise NothingSelectedError(f"{jobs:,} of at least {wanted:,} jobs (--min-jobs); try: conformance list")
 
 
-def nothing_selected(cases: Sequence[Case], selection: Selection, plan: Sequence[Job] = ()) -> str:
+def nothing_selected(cases: Sequence[Case], selection: Selection, planned: int = 0) -> str:
     """Why there is no job, and what to try."""
-    if plan:
-        return f"no job is left for this shard: there are {len(plan)} in all; try: fewer shards"
+    if planned:
+        return f"no job is left for this shard: there are {planned} in all; try: fewer shards"
     if not cases:
         return "no case is selected; try: conformance list"
     if not selection.runners:
@@ -325,10 +331,10 @@ def nothing_selected(cases: Sequence[Case], selection: Selection, plan: Sequence
     return "no case applies to the selected variants; try: conformance list --runner NAME"
 
 
-def describe(options: Options, selection: Selection, jobs: Sequence[Job], plan: Sequence[Job]) -> Record:
+def describe(options: Options, selection: Selection, jobs: Plan, plan: Plan) -> Record:
     """The journal's header: what runs, in which versions, and what was left out; of a shard, what the whole is."""
     narrowed = any((options.paths, options.expression, options.tags, options.last_failed))
-    part = options.shard != (1, 1)
+    part = options.shard != WHOLE
     whole = {"jobs": len(plan), "narrowed": narrowed, "fingerprint": sharding.fingerprint(plan)} if part else None
     return {
         "planned": len(jobs),

@@ -6,16 +6,17 @@ import inspect
 import random
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 
 from conformance import environments, runners
 from conformance.domain.case import Case, spell_padding
 from conformance.domain.geometry import AnyAxis
 from conformance.domain.limits import excess
-from conformance.domain.records import Job
+from conformance.domain.records import Job, Spelling
 from conformance.errors import InputError
 from conformance.runners.contract import Runner
 from conformance.selection import compile_expression
@@ -145,20 +146,52 @@ def _load(spec: str, python: str) -> Runner:
     return runner
 
 
-def plan(cases: Sequence[Case], selection: Selection, shuffle: int | None = None) -> list[Job]:
-    """Every case in every variant that applies to it, runner by runner, in the cases' order.
+class Plan:
+    """Every case in every variant that applies to it, runner by runner: a stream, which can be taken again.
 
-    ``shuffle`` is the seed of another order, in which a case's variants stay together.
+    Cases are kept, their jobs are made as they are taken. All are made once to count them, so that nothing has
+    run where one of them is too large (``InputError``).
     """
+
+    def __init__(self, cases: Sequence[Case], selection: Selection, wanted: Callable[[Job], bool] | None = None):
+        self.cases = cases
+        self.selection = selection
+        self.wanted = wanted
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How many jobs each runner has."""
+        return {name: sum(1 for _ in self.of(name)) for name in self.selection.runners}
+
+    def __len__(self) -> int:
+        return sum(self.counts.values())
+
+    def __iter__(self) -> Iterator[Job]:
+        for name in self.selection.runners:
+            yield from self.of(name)
+
+    def of(self, runner: str) -> Iterator[Job]:
+        """The jobs of a runner in the cases' order."""
+        chosen = self.selection.runners[runner]
+        for case in self.cases:
+            jobs = spelled(case, runner, chosen.runner, chosen.variants)
+            if self.wanted:
+                jobs = list(filter(self.wanted, jobs))
+                jobs = [replace(job, siblings=len(jobs)) for job in jobs]
+            yield from jobs
+
+    def only(self, wanted: Callable[[Job], bool]) -> Plan:
+        """Those of its jobs that are wanted."""
+        before = self.wanted
+        return Plan(self.cases, self.selection, lambda job: (not before or before(job)) and wanted(job))
+
+
+def plan(cases: Sequence[Case], selection: Selection, shuffle: int | None = None) -> Plan:
+    """The plan of some cases, in their order; ``shuffle`` is the seed of another, a case's variants still together."""
     ordered = list(cases)
     if shuffle is not None:
         random.Random(shuffle).shuffle(ordered)
-    return [
-        job
-        for name, chosen in selection.runners.items()
-        for case in ordered
-        for job in spelled(case, name, chosen.runner, chosen.variants)
-    ]
+    return Plan(ordered, selection)
 
 
 def spelled(case: Case, name: str, runner: Runner, variants: Iterable[str] | None = None) -> list[Job]:
@@ -169,7 +202,7 @@ def spelled(case: Case, name: str, runner: Runner, variants: Iterable[str] | Non
     """
     if case.op not in runner.ops:
         return []
-    found = []
+    found: list[tuple[str, Spelling]] = []
     checked: Sequence[AnyAxis] = ()
     for variant in runner.variants if variants is None else variants:
         spelling = runner.variants[variant](case)
@@ -180,8 +213,8 @@ def spelled(case: Case, name: str, runner: Runner, variants: Iterable[str] | Non
             declared = f"{name}/{variant} with pads {spell_padding(spelling.pads)}"
             raise InputError(f"{case.id} in {declared}: {': '.join(problem)}", case.where)
         checked = over
-        found.append(Job(case, name, variant, spelling, runner.precision))
-    return found
+        found.append((variant, spelling))
+    return [Job(case, name, variant, spelling, runner.precision, len(found)) for variant, spelling in found]
 
 
 def jobs_of(case: Case, pattern: str) -> tuple[Runner, list[Job]]:

@@ -6,14 +6,13 @@ verified by having run. Variants that the run leaves out are run for it where th
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from conformance import hypotheses, oracle, probe, separate
 from conformance.domain.case import Case
 from conformance.domain.geometry import canonical, pads_for, same_elements
-from conformance.domain.records import Job, Judged, Key, Outcome, Spelling, Verdict
+from conformance.domain.records import Group, Job, Judged, Key, Outcome, Spelling, Verdict
 from conformance.errors import InputError
 from conformance.oracle import Reading
 from conformance.probe import Found, Like
@@ -29,7 +28,6 @@ Others = Callable[[Job], Sequence[Job]]
 
 def remedy(
     judged: Iterable[Judged],
-    jobs: Sequence[Job],
     recorded: Mapping[Key, str],
     others: Others,
     like: Like,
@@ -38,56 +36,57 @@ def remedy(
 ) -> Iterator[Judged]:
     """Every verdict, the wrong ones with a fix and after a probe where no hypothesis fits.
 
-    ``jobs`` are all that are planned; ``recorded`` has the verdicts of those that an earlier run has judged.
-    A wrong one waits until all variants of its case have ended; those that need more jobs come last.
+    ``recorded`` has the verdicts of the planned jobs that an earlier run has judged.
+    A wrong one waits until all its siblings have ended; those that need more jobs come last.
     """
-    planned = {job.key: number for number, job in enumerate(jobs)}
-    left = Counter((job.runner, job.case.id) for job in jobs if job.key not in recorded)
-    right: dict[tuple[str, str], list[Job]] = {}
-    for job in jobs:
-        if recorded.get(job.key) == "match" and left[job.runner, job.case.id]:
-            right.setdefault((job.runner, job.case.id), []).append(job)
     told: dict[object, str] = {}
-
-    def untried(job: Job) -> list[Job]:
-        """The variant that may be a fix: of those left out that declare what is asked for, one with numbers first."""
-        able = [
-            other
-            for other in others(job)
-            if other.key not in planned
-            and same_elements(job.case.axes(other.spelling.pads, other.spelling.rounding), job.case.asked)
-        ]
-        return sorted(able, key=lambda other: other.spelling.by_rule)[:1]
-
-    wrong: dict[tuple[str, str], list[Judged]] = {}
+    groups: dict[Group, Ended] = {}
     waiting: list[tuple[Judged, list[Job]]] = []
     for item in judged:
-        key = item.job.runner, item.job.case.id
-        if item.verdict.kind in WRONG:
-            wrong.setdefault(key, []).append(item)
-        else:
+        job = item.job
+        ended = groups.setdefault(job.group, Ended())
+        ended.add(item)
+        if item.verdict.kind not in WRONG:
             yield item
-        if item.verdict.kind == "match":
-            right.setdefault(key, []).append(item.job)
-        left[key] -= 1
-        if left[key]:
+        if len(ended.verdicts) < job.siblings:
             continue
-        first = min(right.pop(key, ()), key=lambda job: planned[job.key], default=None)
-        for one in wrong.pop(key, ()):
-            one = replace(
-                one,
-                verdict=replace(
-                    one.verdict,
-                    fix=fix(first) if first else None,
-                    separating=separating(one.job, one.verdict, like, told),
-                ),
-            )
-            more = [] if first else untried(one.job)
+        del groups[job.group]
+        if not ended.wrong:
+            continue
+        every = others(job)
+        ran = {other.variant: recorded.get(other.key) or ended.verdicts.get(other.variant) for other in every}
+        first = next((other for other in every if ran[other.variant] == "match"), None)
+        left = [other for other in every if not ran[other.variant]]
+        for one in ended.wrong:
+            instead, apart = fix(first) if first else None, separating(one.job, one.verdict, like, told)
+            one = replace(one, verdict=replace(one.verdict, fix=instead, separating=apart))
+            more = [] if first else untried(left)
             if UNKNOWN in one.verdict.causes or more:
                 waiting.append((one, more))
             else:
                 yield one
     yield from _more(waiting, like, execute, judging)
+
+
+@dataclass
+class Ended:
+    """What has ended of a group: the verdicts by variant, and those of wrong outputs whole."""
+
+    verdicts: dict[str, str] = field(default_factory=dict)
+    wrong: list[Judged] = field(default_factory=list)
+
+    def add(self, item: Judged) -> None:
+        """One more."""
+        self.verdicts[item.job.variant] = item.verdict.kind
+        if item.verdict.kind in WRONG:
+            self.wrong.append(item)
+
+
+def untried(left: Iterable[Job]) -> list[Job]:
+    """The variant that may be a fix: of those left out that declare what is asked for, one with numbers first."""
+    declared = ((job, job.case.axes(job.spelling.pads, job.spelling.rounding)) for job in left)
+    able = [job for job, over in declared if same_elements(over, job.case.asked)]
+    return sorted(able, key=lambda job: job.spelling.by_rule)[:1]
 
 
 def fix(job: Job) -> dict[str, str]:

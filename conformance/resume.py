@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from conformance import journal
@@ -11,7 +11,7 @@ from conformance.errors import InputError
 from conformance.journal import NAME, Reader, Record
 
 
-def recorded(folder: Path, header: Record, jobs: Sequence[Job]) -> dict[Key, str]:
+def recorded(folder: Path, header: Record, jobs: Iterable[Job]) -> dict[Key, str]:
     """The verdicts of the jobs that the journal of a folder has; those that were not run are missing.
 
     Without a journal there are none. Raises ``InputError``, which names what differs, where one of its

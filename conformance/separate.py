@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
+from math import prod
 
 import numpy as np
 
 from conformance import hypotheses, oracle
 from conformance.domain.case import EXACT, Case
 from conformance.domain.records import Spelling
-from conformance.domain.tensors import Data, tensors
-from conformance.oracle import Reading, Reference
+from conformance.domain.tensors import tensors
+from conformance.oracle import Reading
 
 Write = Callable[[Case], Spelling | None]
 
@@ -45,9 +46,11 @@ def candidates(case: Case) -> Iterator[Case]:
     paddings = [case.padding]
     if not isinstance(case.padding, str):
         paddings.append(tuple((1 + axis % 2, 2) for axis in range(case.rank)))
-    sizes = [tuple(size + axis * more for axis in range(case.rank)) for size in range(3, 11) for more in (0, 1)]
-    found = {}
-    for size, kernel, stride, dilation, padding in product(sizes, kernels, strides, dilations, paddings):
+    sizes = dict.fromkeys(
+        tuple(size + axis * more for axis in range(case.rank)) for size in range(3, 11) for more in (0, 1)
+    )
+    windows = sorted(product(kernels, strides, dilations, paddings), key=lambda window: sum(window[1] + window[2]))
+    for size, (kernel, stride, dilation, padding) in product(sorted(sizes, key=prod), windows):
         small = replace(
             case,
             id="separating",
@@ -63,19 +66,19 @@ def candidates(case: Case) -> Iterator[Case]:
             expect=type(case.expect)(),
         )
         if small.unanswered is None and small.products <= EXACT[case.dtype]:
-            found[size, kernel, stride, dilation, padding] = small
-    yield from sorted(found.values(), key=lambda small: (np.prod(small.input), sum(small.stride + small.dilation)))
+            yield small
 
 
 def _differ(case: Case, spelling: Spelling, one: Sequence[str], other: Sequence[str]) -> bool:
     """Whether no reading of one set of causes gives what one of the other's gives."""
+    lefts, rights = (
+        [how for how in hypotheses.under(case, spelling, causes) if _possible(case, how)] for causes in (one, other)
+    )
+    if not (lefts and rights) or set(lefts) & set(rights):
+        return False
     data = tensors(case)
-    lefts, rights = (_outputs(case, data, hypotheses.under(case, spelling, causes)) for causes in (one, other))
-    return bool(lefts and rights) and not any(np.array_equal(left, right) for left in lefts for right in rights)
-
-
-def _outputs(case: Case, data: Data, readings: Sequence[Reading]) -> list[Reference]:
-    return [oracle.compute(case, data, how) for how in readings if _possible(case, how)]
+    outputs = [oracle.compute(case, data, how) for how in rights]
+    return not any(np.array_equal(oracle.compute(case, data, how), output) for how in lefts for output in outputs)
 
 
 def _possible(case: Case, how: Reading) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 from statistics import median
+from typing import NamedTuple
 from zlib import crc32
 
 from conformance import journal
-from conformance.domain.records import Job
+from conformance.domain.records import Group, Job
 
 COSTS: dict[str, dict[str, float]] = {
     "torch": {"open": 1800, "conv": 1.6, "max_pool": 2.0, "avg_pool": 1.6, "conv_transpose": 1.5, "pad": 1.2},
@@ -34,42 +35,54 @@ PRECISE = 1e-3
 """How near the cheapest dearest part is found, as a share of it."""
 
 
-def shard(jobs: Sequence[Job], index: int, count: int) -> list[Job]:
-    """The part of a plan with this index, from 1; the parts are disjoint and together the plan."""
-    return parts(jobs, count)[index - 1] if count > 1 else list(jobs)
+class Weighed(NamedTuple):
+    """A group with its cost in milliseconds, and that of its runner's start."""
+
+    group: Group
+    cost: float
+    start: float
 
 
-def parts(jobs: Sequence[Job], count: int) -> list[list[Job]]:
+def part(jobs: Iterable[Job], index: int, count: int) -> set[Group]:
+    """The groups of the part of a plan with this index, from 1; the parts are disjoint and together the plan."""
+    return parts(jobs, count)[index - 1]
+
+
+def parts(jobs: Iterable[Job], count: int) -> list[set[Group]]:
     """A plan in so many parts, of which the dearest is as cheap as can be; the last may be empty."""
-    groups = [list(group) for _, group in groupby(mixed(jobs), key=lambda job: (job.runner, job.case.id))]
-    costs = [sum(map(cost, group)) for group in groups]
-    starts = [cost_of(group[0].runner, "open") for group in groups]
-    low, high = max(map(sum, zip(costs, starts, strict=True)), default=0.0), sum(costs) + sum(starts)
+    groups = mixed(jobs)
+    low = max((one.cost + one.start for one in groups), default=0.0)
+    high = sum(one.cost + one.start for one in groups)
     while high - low > PRECISE * high:
         middle = (low + high) / 2
-        low, high = (low, middle) if len(cuts(groups, costs, starts, middle)) < count else (middle, high)
-    places = [0, *cuts(groups, costs, starts, high), len(groups)]
+        low, high = (low, middle) if len(cuts(groups, middle)) < count else (middle, high)
+    places = [0, *cuts(groups, high), len(groups)]
     places += [len(groups)] * (count + 1 - len(places))
-    own = [{job.key for group in groups[begin:end] for job in group} for begin, end in pairwise(places)]
-    return [[job for job in jobs if job.key in keys] for keys in own]
+    return [{one.group for one in groups[begin:end]} for begin, end in pairwise(places)]
 
 
-def mixed(jobs: Sequence[Job]) -> Iterator[Job]:
-    """A plan runner by runner, each one's cases in an order of no meaning: a stretch has its share of all."""
-    for _, several in groupby(jobs, key=lambda job: job.runner):
-        yield from sorted(several, key=lambda job: (crc32(job.case.id.encode()), job.case.id))
+def mixed(jobs: Iterable[Job]) -> list[Weighed]:
+    """A plan's groups runner by runner, each one's cases in an order of no meaning: a stretch has its share of all."""
+    found: list[Weighed] = []
+    for runner, several in groupby(jobs, key=lambda job: job.runner):
+        start = cost_of(runner, "open")
+        groups = (
+            Weighed(group, sum(map(cost, own)), start) for group, own in groupby(several, key=lambda job: job.group)
+        )
+        found += sorted(groups, key=lambda one: (crc32(one.group[1].encode()), one.group[1]))
+    return found
 
 
-def cuts(groups: Sequence[Sequence[Job]], costs: Sequence[float], starts: Sequence[float], most: float) -> list[int]:
+def cuts(groups: Sequence[Weighed], most: float) -> list[int]:
     """Where a new part begins where none is to cost more than ``most``, or has one group alone."""
     found: list[int] = []
     spent, runner = 0.0, ""
-    for number, (group, own, start) in enumerate(zip(groups, costs, starts, strict=True)):
-        more = own + (start if group[0].runner != runner else 0.0)
+    for number, ((own, _), cost, start) in enumerate(groups):
+        more = cost + (start if own != runner else 0.0)
         if spent and spent + more > most:
             found.append(number)
-            spent, more = 0.0, own + start
-        spent, runner = spent + more, group[0].runner
+            spent, more = 0.0, cost + start
+        spent, runner = spent + more, own
     return found
 
 
@@ -84,7 +97,7 @@ def cost_of(runner: str, what: str) -> float:
     return known if known is not None else median([costs[what] for costs in COSTS.values() if what in costs])
 
 
-def fingerprint(jobs: Sequence[Job]) -> str:
+def fingerprint(jobs: Iterable[Job]) -> str:
     """What two plans have in common exactly when they have the same jobs, in the same order, of the same cases."""
     found = hashlib.blake2b(digest_size=8)
     for text in _texts(jobs):
@@ -92,8 +105,8 @@ def fingerprint(jobs: Sequence[Job]) -> str:
     return found.hexdigest()
 
 
-def _texts(jobs: Sequence[Job]) -> Iterator[str]:
-    for (runner, _), group in groupby(jobs, key=lambda job: (job.runner, job.case.id)):
+def _texts(jobs: Iterable[Job]) -> Iterator[str]:
+    for (runner, _), group in groupby(jobs, key=lambda job: job.group):
         variants = list(group)
         content = journal.content(journal.case_record(variants[0].case))
         yield json.dumps([runner, [job.variant for job in variants], content])

@@ -52,8 +52,8 @@ class Attended:
     def result(self, job: Job) -> tuple[Record, Record]:
         """The records of a job that is expected, its case's and its own."""
         judging = partial(judge, judging=self._judge)
-        judged = judging([(job, self._outcome(job))])
-        explained = remedy(judged, [job], {}, self._selection.others, self._selection.like, self._execute, judging)
+        judged = judging([(replace(job, siblings=1), self._outcome(job))])
+        explained = remedy(judged, {}, self._selection.others, self._selection.like, self._execute, judging)
         return next(decide(explained, self._gate))
 
 
@@ -63,7 +63,7 @@ def probe(case: Case, runners: Sequence[str], timeout: float) -> Iterator[tuple[
     Where that is no geometry, the same of the smallest input with which it is none.
     """
     selection = planning.select_runners(runners)
-    jobs = planning.plan([case], selection)
+    jobs = list(planning.plan([case], selection))
     if not jobs:
         raise NothingSelectedError(nothing_selected([case], selection))
     for job, found in zip(jobs, read(jobs, selection, timeout), strict=True):
@@ -80,7 +80,7 @@ def reproduce(case: Case, pattern: str, folder: Path | None, timeout: float = Li
     if folder is None:
         selection = planning.select_runners([pattern])
         options = Options(timeout=timeout)
-        judged = attribute(judge(execute(jobs, selection, options)), jobs, selection, options, {})
+        judged = attribute(judge(execute(jobs, selection, options)), selection, options, {})
         records = [journal.result_record(item) for item in judged]
         packages = selection.runners[runner.name].packages
     else:
@@ -104,7 +104,7 @@ def exhaust(scope: Scope, runners: Sequence[str], jobs: int = 0, timeout: float 
     answered: dict[Key, list[Job]] = {}
 
     def planned() -> Iterator[Job]:
-        for several in executions(scope.cases(), lambda case: planning.plan([case], selection)):
+        for several in executions(scope.cases(), lambda case: list(planning.plan([case], selection))):
             answered[several[0].key] = several
             yield several[0]
 

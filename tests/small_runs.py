@@ -52,7 +52,7 @@ def results(finished: Finished) -> dict[tuple[str, str], dict[str, Any]]:
 
 def jobs(folder: Path, fake: str, names: Sequence[str]) -> list[Job]:
     """The plan of these cases through one fake."""
-    return plan.plan(cases.load([case_file(folder, names)]), plan.select_runners([FAKES + fake]))
+    return list(plan.plan(cases.load([case_file(folder, names)]), plan.select_runners([FAKES + fake])))
 
 
 def engine(fake: str, slots: int = 1, limits: Limits = PATIENT) -> LocalEngine:

@@ -87,7 +87,7 @@ def test_the_reference_of_several_axes_is_the_product_of_its_axes() -> None:
 
 def test_cases_share_an_execution_only_where_text_and_output_are_the_same() -> None:
     selection = plan.select_runners([FAKES + "Habit"])
-    runs = list(executions(TINY.cases(), lambda case: plan.plan([case], selection)))
+    runs = list(executions(TINY.cases(), lambda case: list(plan.plan([case], selection))))
     assert sum(map(len, runs)) > len(runs)
     for jobs in runs:
         first = jobs[0].case

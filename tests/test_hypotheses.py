@@ -298,3 +298,26 @@ def test_pads_and_sizes_as_people_write_them() -> None:
     assert hypotheses.spell(((0, 1), (2, 3))) == "(0,1)×(2,3)"
     assert hypotheses.spell((2, 1)) == "2×1"
     assert hypotheses.spell(3) == "3"
+
+
+EVERY = [
+    conv((9, 8), (3, 2), stride=(2, 1), dilation=(1, 2), channels=4, filters=4, groups=2, bias=True),
+    conv((7, 8), (3, 2), op="conv_transpose", filters=3, bias=True, output_padding=(1, 0)),
+    conv((9, 9), (3, 2), op="max_pool", dilation=(1, 2), stride=(2, 3), padding=((1, 0), (0, 1))),
+    conv((9, 9), (3, 3), op="avg_pool", padding="same_lower"),
+    conv((6, 5), (1, 1), op="pad", stride=(1, 1), padding=((1, 2), (0, 3)), value=2.0),
+]
+
+
+@pytest.mark.parametrize("case", EVERY, ids=lambda case: case.op)
+@pytest.mark.parametrize("by_rule", [False, True])
+def test_the_readings_of_some_causes_are_all_that_have_exactly_these(case: Case, by_rule: bool) -> None:
+    spelling = spelled(case, by_rule and isinstance(case.padding, str))
+    of: dict[tuple[str, ...], set[oracle.Reading]] = {}
+    for some, changed in hypotheses.changes(case, oracle.declared(case, spelling)):
+        for more, pads in hypotheses.paddings(case, spelling, changed):
+            of.setdefault(tuple(sorted((*some, *more))), set()).add(replace(changed, pads=pads))
+    assert len(of) > 5
+    for causes, readings in of.items():
+        again = set(hypotheses.under(case, spelling, causes))
+        assert again == (readings if len(set(causes)) == len(causes) else set()), causes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections import Counter
+from collections.abc import Iterable
 from importlib.metadata import EntryPoint, EntryPoints, PackageNotFoundError
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from conformance import cases, plan, runners
 from conformance.domain.case import Case
+from conformance.domain.records import Job
 from conformance.errors import InputError
 from conformance.plan import Selection, select_cases, select_runners
 from tests.small_runs import FAKES
@@ -24,7 +26,7 @@ def conv(name: str, padding: Any = "same", stride: int = 1, tags: tuple[str, ...
 CASES = [conv("a"), conv("b", "valid"), conv("c", ((1, 2),), tags=("x",)), conv("d", "same_lower", tags=("x", "y"))]
 
 
-def keys(jobs: list[Any]) -> list[tuple[str, str, str]]:
+def keys(jobs: Iterable[Job]) -> list[tuple[str, str, str]]:
     """What names the jobs."""
     return [job.key for job in jobs]
 
@@ -49,6 +51,35 @@ def test_a_plan_is_every_case_in_every_variant_that_applies_runner_by_runner() -
         ("topic/f/d", "torch", "explicit"),
         ("topic/f/d", "torch", "symmetric"),
     ]
+
+
+def test_a_plan_is_counted_first_and_made_as_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    spelled = plan.spelled
+
+    def spied(case: Case, name: str, *rest: Any) -> list[Job]:
+        made.append(case.id[-1])
+        return spelled(case, name, *rest)
+
+    monkeypatch.setattr(plan, "spelled", spied)
+    planned = plan.plan(CASES, select_runners([FAKES + "Right", "torch"]))
+    assert made == []
+    assert planned.counts == {FAKES + "Right": 7, "torch": 8}
+    assert len(planned) == len(list(planned)) == 15
+    made.clear()
+    jobs = planned.of("torch")
+    assert [next(jobs).case.id[-1] for _ in range(4)] == ["a", "a", "a", "b"]
+    assert made == ["a", "b"]
+
+
+def test_a_plan_in_part_says_how_many_jobs_of_a_group_are_left_in_it() -> None:
+    planned = plan.plan(CASES, select_runners(["torch"]))
+    assert [job.siblings for job in planned] == [3, 3, 3, 2, 2, 1, 2, 2]
+    part = planned.only(lambda job: job.variant != "same")
+    assert [job.siblings for job in part] == [2, 2, 2, 2, 1, 2, 2]
+    part = part.only(lambda job: job.variant != "symmetric")
+    assert [(job.case.id[-1], job.variant, job.siblings) for job in part] == [(each, "explicit", 1) for each in "abcd"]
+    assert (len(part), len(planned)) == (4, 8)
 
 
 def test_a_job_has_the_spelling_of_its_variant() -> None:

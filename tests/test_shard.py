@@ -18,7 +18,7 @@ CASES = [
     for number, op in enumerate(["conv"] * 12 + ["max_pool"] * 6 + ["conv_transpose"] * 6)
 ]
 FAKE = FAKES + "Right"
-JOBS = plan.plan(CASES, select_runners(["torch", "onnxruntime", FAKE]))
+JOBS = list(plan.plan(CASES, select_runners(["torch", "onnxruntime", FAKE])))
 
 
 def keys(jobs: list[Job]) -> list[tuple[str, str, str]]:
@@ -31,13 +31,16 @@ def spent(jobs: list[Job]) -> float:
     return sum(map(shard.cost, jobs)) + sum(shard.cost_of(runner, "open") for runner in {job.runner for job in jobs})
 
 
+def parts_of(jobs: list[Job], count: int) -> list[list[Job]]:
+    """The jobs of every part."""
+    return [[job for job in jobs if job.group in own] for own in shard.parts(jobs, count)]
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 500])
-def test_parts_are_disjoint_and_together_the_plan_and_keep_a_runners_case_together(count: int) -> None:
-    parts = [shard.shard(JOBS, index, count) for index in range(1, count + 1)]
-    assert Counter(key for part in parts for key in keys(part)) == Counter(keys(JOBS))
-    assert all(keys(part) == [key for key in keys(JOBS) if key in keys(part)] for part in parts)
-    homes = [{(job.runner, job.case.id) for job in part} for part in parts]
-    assert sum(map(len, homes)) == len(set().union(*homes))
+def test_parts_are_disjoint_and_together_the_plan(count: int) -> None:
+    parts = [shard.part(JOBS, index, count) for index in range(1, count + 1)]
+    assert sum(map(len, parts)) == len(set().union(*parts))
+    assert set().union(*parts) == {job.group for job in JOBS}
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
@@ -48,28 +51,27 @@ def test_no_other_cuts_make_the_dearest_part_cheaper(count: int, monkeypatch: py
         "onnxruntime": {"open": 5, "conv": 1},
     }
     monkeypatch.setattr(shard, "COSTS", costs)
-    parts = shard.parts(JOBS, count)
+    parts = parts_of(JOBS, count)
     assert all(parts)
     dearest = max(map(spent, parts))
-    mixed = list(shard.mixed(JOBS))
-    groups = list(dict.fromkeys((job.runner, job.case.id) for job in mixed))
+    groups = [one.group for one in shard.mixed(JOBS)]
     least = spent(JOBS) / count
     if count == 2:
-        heads = [[job for job in mixed if (job.runner, job.case.id) in groups[:cut]] for cut in range(1, len(groups))]
-        least = min(max(spent(head), spent(mixed[len(head) :])) for head in heads)
+        cuts = ((groups[:cut], groups[cut:]) for cut in range(1, len(groups)))
+        least = min(max(spent([job for job in JOBS if job.group in half]) for half in halves) for halves in cuts)
     assert least <= dearest * 1.001 <= (least if count == 2 else least + 50 + 2 * 9) * 1.002
 
 
 def test_a_part_has_its_share_of_what_stands_together_in_the_plan() -> None:
     jobs = [job for job in JOBS if job.runner == "torch"]
-    one, two = ({job.case.op for job in part} for part in shard.parts(jobs, 2))
+    one, two = ({job.case.op for job in part} for part in parts_of(jobs, 2))
     assert one == two == {"conv", "max_pool", "conv_transpose"}
 
 
 def test_one_group_is_one_part_and_the_others_are_empty() -> None:
-    jobs = [job for job in JOBS if job.runner == "torch" and job.case.id == "topic/f/0"]
-    assert shard.parts(jobs, 3) == [jobs, [], []]
-    assert shard.parts([], 2) == [[], []]
+    jobs = [job for job in JOBS if job.group == ("torch", "topic/f/0")]
+    assert shard.parts(jobs, 3) == [{("torch", "topic/f/0")}, set(), set()]
+    assert shard.parts([], 2) == [set(), set()]
 
 
 def test_a_runner_or_operator_that_was_not_measured_costs_what_the_others_do(monkeypatch: pytest.MonkeyPatch) -> None:

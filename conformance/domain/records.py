@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Iterator, Mapping, Optional, Protocol, Tuple, runtime_checkable
 
 from conformance.domain.case import Case
 from conformance.domain.geometry import Pads, Sizes
@@ -46,20 +46,45 @@ Key = Tuple[str, str, str]
 """Case, runner and variant: what names a job everywhere."""
 
 
+Group = Tuple[str, str]
+"""Runner and case: what stays together, in a worker and in a part of a plan."""
+
+
 @dataclass(frozen=True)
 class Job:
-    """One case in one variant of one runner; ``precision`` is what the runner declares, empty for the case's dtype."""
+    """One case in one variant of one runner; ``precision`` is what the runner declares, empty for the case's dtype.
+
+    ``siblings`` counts the jobs of its group that are planned, itself included.
+    """
 
     case: Case
     runner: str
     variant: str
     spelling: Spelling
     precision: str = ""
+    siblings: int = 1
 
     @property
     def key(self) -> Key:
         """What names a job everywhere: case, runner and variant."""
         return self.case.id, self.runner, self.variant
+
+    @property
+    def group(self) -> Group:
+        """Its runner and its case."""
+        return self.runner, self.case.id
+
+
+@runtime_checkable
+class Planned(Protocol):
+    """Jobs by runner, which are made when they are taken, and their numbers, which are known before."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many jobs each runner has."""
+
+    def of(self, runner: str) -> Iterator[Job]:
+        """The jobs of a runner, a case's next to each other."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from math import inf
 
 import numpy as np
 
-from conformance.domain.records import Failure, Job, Outcome
+from conformance.domain.records import Failure, Job, Outcome, Planned
 from conformance.domain.tensors import element
+from conformance.errors import InputError
 from conformance.execute import machine
 from conformance.execute.process import WorkerProcess
 from conformance.runners.contract import Runner
@@ -38,6 +39,9 @@ WINDOW = 1.0
 
 IDLE = 0.25
 """The share of waiting above which a second worker for a runner helps."""
+
+MOMENT = 0.001
+"""Seconds in which answers may come together: to be woken by each costs more than to take it."""
 
 STUCK = 4
 """Job deadlines without a word after which a worker between two jobs is taken for stuck."""
@@ -83,10 +87,14 @@ class Suspect:
 
 @dataclass
 class Lane:
-    """The jobs of one runner that wait, and what is known of its speed; ``failure`` is why it cannot be started."""
+    """The jobs of one runner that wait, and what is known of its speed; ``failure`` is why it cannot be started.
+
+    ``left`` counts those in the queue and, of a plan, those that are still to be made, which come after.
+    """
 
     runner: Runner
     spec: str
+    stream: Iterator[list[tuple[int, Job]]] = field(default_factory=lambda: iter(()))
     queue: deque[list[tuple[int, Job]]] = field(default_factory=deque)
     suspects: deque[Suspect] = field(default_factory=deque)
     failure: Failure | None = None
@@ -103,8 +111,10 @@ class Lane:
         return self.left * (self.seconds / self.finished if self.finished else 0.01)
 
     def take(self) -> list[tuple[int, Job]]:
-        """The next case's jobs."""
-        jobs = self.queue.popleft()
+        """The next case's jobs; ``InputError`` where a plan has fewer than it counted."""
+        jobs = self.queue.popleft() if self.queue else next(self.stream, None)
+        if jobs is None:
+            raise InputError(f"runner {self.runner.name} has fewer jobs than were planned; allowed: the same each time")
         self.left -= len(jobs)
         return jobs
 
@@ -119,9 +129,15 @@ class Lane:
         while self.suspects:
             suspect = self.suspects.popleft()
             yield suspect.job, suspect.outcome
-        while self.queue:
+        while self.left:
             for _, job in self.take():
                 yield job, Outcome("not_run", failure=self.failure)
+
+
+def grouped(jobs: Iterable[Job | None]) -> Iterator[list[tuple[int, Job]]]:
+    """Numbered jobs, those of a group that follow each other together; an empty list for None."""
+    groups = groupby(enumerate(jobs), key=lambda item: item[1].group if item[1] else item[0])
+    return ([(number, job) for number, job in group if job] for _, group in groups)
 
 
 class LocalEngine:
@@ -140,19 +156,23 @@ class LocalEngine:
         self._idle = 1.0
         self._source: Iterator[list[tuple[int, Job]]] | None = None
 
-    def run(self, jobs: Iterable[Job | None]) -> Generator[tuple[Job, Outcome], None, None]:
+    def run(self, jobs: Iterable[Job | None] | Planned) -> Generator[tuple[Job, Outcome], None, None]:
         """Every job with its outcome, in the order in which they end.
 
-        Jobs whose number is not known beforehand are taken as the workers come to them. None among them says
-        that there is no other for now: the workers stay, and whoever takes an outcome has asked for one.
+        Those of a plan, and others whose number is not known beforehand, are taken as the workers come to them.
+        None among these says that there is no other for now: the workers stay, and whoever takes an outcome has
+        asked for one.
         """
-        groups = groupby(enumerate(jobs), key=lambda item: (item[1].runner, item[1].case.id) if item[1] else item[0])
-        self._source = ([(number, job) for number, job in group if job] for _, group in groups)
-        if isinstance(jobs, Sized):
-            self._draw()
+        if isinstance(jobs, Planned):
+            for name, lane in self.lanes.items():
+                lane.left, lane.stream = jobs.counts[name], grouped(jobs.of(name))
+        else:
+            self._source = grouped(jobs)
+            if isinstance(jobs, Sized):
+                self._draw()
         try:
             while True:
-                if not any(lane.queue for lane in self.lanes.values()):
+                if not any(lane.left for lane in self.lanes.values()):
                     self._draw(1)
                 for lane in self.lanes.values():
                     if lane.failure:
@@ -205,7 +225,10 @@ class LocalEngine:
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What has come from the workers; keeps count of the time spent waiting for it."""
         before = time.monotonic()
-        events = self._selector.select(timeout=0.2)
+        events = self._selector.select(timeout=0)
+        if not events:
+            time.sleep(MOMENT)
+            events = self._selector.select(timeout=0.2)
         now = time.monotonic()
         self._waited += now - before
         if now - self._window >= WINDOW:
@@ -249,9 +272,9 @@ class LocalEngine:
     def _feed(self, worker: WorkerProcess, lane: Lane) -> None:
         """Keep a ready worker supplied; end it when there is nothing left for it."""
         while len(worker.waiting) < AHEAD and not worker.closing:
-            while not lane.queue and self._draw(1):
+            while not lane.left and self._draw(1):
                 pass
-            if not lane.queue:
+            if not lane.left:
                 break
             worker.ask(lane.take())
         worker.flush()

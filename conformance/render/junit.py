@@ -52,14 +52,13 @@ def _testcase(suite: ElementTree.Element, result: Record, header: Record) -> Non
     classname = printable(f"{result['runner']}.{result['variant']}")
     seconds = f"{result.get('seconds', 0):.6f}"
     case = ElementTree.SubElement(suite, "testcase", classname=classname, name=printable(result["case"]), time=seconds)
-    line = explain(result)
     if verdict == "not_run":
-        _end(case, "error", f"not run: {line}", verdict)
+        _end(case, "error", f"not run: {explain(result)}", verdict)
     elif gate in SKIPPED:
-        reason = (result.get("expectation") or {}).get("reason") or line
+        reason = (result.get("expectation") or {}).get("reason") or explain(result)
         _end(case, "skipped", f"{gate}: {one_line(reason, 300)}", verdict)
     elif gate not in PASSING:
-        message = f"{gate if gate in GATES else 'no gate result'}: {line}"
+        message = f"{gate if gate in GATES else 'no gate result'}: {explain(result)}"
         _end(case, "failure", message, verdict, details(result, header))
 
 

@@ -226,6 +226,12 @@ def sequence(*layers: str) -> str:
     return there[0] if len(there) == 1 else f"keras.Sequential([{', '.join(there)}])"
 
 
+def each(code: str) -> str:
+    """The list of what ``sequence`` wrote, or of one layer: without the model, which takes as long as the layers."""
+    inner = code[len("keras.Sequential(") : -1]
+    return inner if code == f"keras.Sequential({inner})" else f"[{code}]"
+
+
 class Keras(Runner):
     """Layers of Keras 3."""
 
@@ -260,8 +266,8 @@ class Keras(Runner):
             function = self.evaluate(spelling.code, "x")
             tensor = partial(self.namespace["keras"].ops.convert_to_tensor, dtype=case.dtype)
             return lambda x: channels_first(function(tensor(channels_last(x))).numpy())
-        model = self.evaluate(spelling.code)
-        parts = getattr(model, "layers", [model])  # one by one: a graph of them takes ten times as long to make
+        model = self.evaluate(spelling.code if spelling.converted else each(spelling.code))
+        parts = getattr(model, "layers", model)  # one by one: a graph of them takes ten times as long to make
         weighted = parts[0] if case.transposed else parts[-1]
         if case.weighted:
             if not spelling.converted:

@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 
-from conformance import journal, pipeline
+from conformance import cases, journal, pipeline, plan
+from conformance.domain.case import Case
 from conformance.domain.records import OUTCOMES, Job, Outcome
+from conformance.errors import InputError
 from conformance.execute import local
 from conformance.execute.local import STARTS, Limits
 from conformance.execute.process import PINNED, TAIL
@@ -262,7 +264,7 @@ def test_who_has_answered_is_not_blamed_for_who_hangs(tmp_path: Path, monkeypatc
     ended = [next(ending)]
     with pipe.open("rb", buffering=0) as hanging:
         assert hanging.read(5) == b"hangs"
-    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 1000)
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + 1000, sleep=time.sleep)
     monkeypatch.setattr(local, "time", later)
     ended += ending
     assert [(name_of(job.case), outcome.kind) for job, outcome in ended] == [
@@ -353,6 +355,33 @@ def test_more_jobs_than_a_worker_is_given_at_once_come_back_in_order(tmp_path: P
         "bad-run",
         "bad-build",
     ]
+
+
+def test_a_plans_jobs_are_made_as_the_worker_comes_to_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "AHEAD", 4)
+    selection = plan.select_runners([FAKES + "Right/asked"])
+    planned = plan.plan(cases.load([case_file(tmp_path, [f"good-{number}" for number in range(300)])]), selection)
+    assert len(planned) == 300
+    made: list[str] = []
+    spelled = plan.spelled
+
+    def spied(case: Case, name: str, *rest: Any) -> list[Job]:
+        made.append(case.id)
+        return spelled(case, name, *rest)
+
+    monkeypatch.setattr(plan, "spelled", spied)
+    ended = 0
+    for _ in engine("Right").run(planned):
+        ended += 1
+        assert ended <= len(made) <= ended + 2 * 4  # what one reading brings has been followed by as many
+    assert ended == len(made) == 300
+
+
+def test_a_plan_that_has_fewer_jobs_than_it_counted_is_an_error_and_not_waited_for(tmp_path: Path) -> None:
+    planned = jobs(tmp_path, "Right/asked", ("good-0", "good-1"))
+    shrunk = SimpleNamespace(counts={FAKES + "Right": 3}, of=lambda runner: iter(planned))
+    with pytest.raises(InputError, match=r"tests.fakes:Right has fewer jobs than were planned; allowed: the same each"):
+        list(engine("Right").run(shrunk))
 
 
 def test_the_channel_holds_more_than_a_pipe(tmp_path: Path) -> None:
