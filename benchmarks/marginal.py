@@ -1,7 +1,8 @@
 """What one more job costs in a whole run, against the same calls and data in a bare loop, and a second worker's worth.
 
 All are whole processes with a few and with many jobs; the difference over the jobs between them
-leaves out whatever is paid once: imports, start-up, the report's frame. The loop makes the data of
+leaves out whatever is paid once: imports, start-up, the report's frame. A second worker is started where there is
+work enough for it, so its import too is left out between runs of which both have it. The loop makes the data of
 each case anew; the suite, which has to make them twice, keeps what cases share (``tensors.Streams``).
 
 A second worker cannot be worth more than the cores that the first one leaves idle, with the parent that judges
@@ -14,6 +15,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from benchmarks import workload
@@ -26,27 +28,31 @@ ENVIRON = {**PINNED, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 
 @dataclass(frozen=True)
 class Measured:
-    """A variant, the two numbers of jobs, and its goals: at most so many floors, and a second worker's worth."""
+    """A variant, and its goals: at most so many floors, and a second worker's worth.
+
+    ``more`` are the jobs of a third run, against ``MANY``, where ``FEW`` are not worth a second worker.
+    """
 
     variant: str
-    few: int
-    many: int
     floors: float
     second: float
-    repeats: int = 3
+    more: int = 0
+    repeats: int = 1
 
+
+FEW, MANY = 2_000, 20_000
 
 MEASURED = {
-    "torch": Measured("explicit", 2_000, 20_000, 2.0, 1.2),
-    "onnxruntime": Measured("pads", 2_000, 20_000, 2.0, 1.2),
-    "tensorflow": Measured("explicit", 2_000, 20_000, 1.3, 1.5, 1),
-    "keras": Measured("zeropad", 2_000, 20_000, 1.3, 1.8, 1),
-    "onnx2keras": Measured("pads", 2_000, 20_000, 1.3, 1.8, 1),
+    "torch": Measured("explicit", 2.0, 1.2, 38_000, 3),
+    "onnxruntime": Measured("pads", 2.0, 1.2, 38_000, 3),
+    "tensorflow": Measured("explicit", 1.3, 1.5, 38_000),
+    "keras": Measured("zeropad", 1.3, 1.8),
+    "onnx2keras": Measured("pads", 1.3, 1.8),
 }
 
 
 def ratios(quick: bool) -> Iterator[Ratio]:
-    """Each runner's ratios (quick: a third of the jobs between, and one repeat)."""
+    """Each runner's ratios (quick: a tenth of the jobs between, and one repeat)."""
     with tempfile.TemporaryDirectory() as name:
         for runner, measured in MEASURED.items():
             yield from of_runner(Path(name, runner), runner, measured, quick)
@@ -54,27 +60,30 @@ def ratios(quick: bool) -> Iterator[Ratio]:
 
 def of_runner(folder: Path, runner: str, measured: Measured, quick: bool) -> Iterator[Ratio]:
     """A runner's job against the bare loop, and two workers against one."""
-    where, few = f"{runner}/{measured.variant}", measured.few
-    many = 2 * few if quick else measured.many
+    where, many = f"{runner}/{measured.variant}", 2 * FEW if quick else MANY
+    low, high = (many, measured.more) if measured.more and not quick else (FEW, many)
     commands = {}
-    for count in (few, many):
+    for count in sorted({FEW, many, high}):
         cases = workload.write(folder / "cases" / str(count), count)
         for workers in (1, 2):
             out = folder / str(workers) / str(count)
             commands[f"{workers} {count}"] = run(cases, [where], out, "--jobs", str(workers))
+    for count in (FEW, many):
         commands[f"bare {count}"] = ["-m", f"benchmarks.bare_{runner}", str(count)]
     took = medians(commands, 1 if quick else measured.repeats, ENVIRON)
-    for count in (few, many):
-        for workers in (1, 2):
-            check(folder / str(workers) / str(count), count)
-    one, two, bare = (
-        (took[f"{kind} {many}"].seconds - took[f"{kind} {few}"].seconds) / (many - few) for kind in ("1", "2", "bare")
-    )
-    busy = (took[f"1 {many}"].processor - took[f"1 {few}"].processor) / (many - few)
-    yield Ratio(f"a job of {where}", two, "bare loop", bare, measured.floors)
-    yield Ratio("  with one worker", one, "bare loop", bare)
+    for workers, count in product((1, 2), {FEW, many, high}):
+        check(folder / str(workers) / str(count), count)
+
+    def cost(kind: str, few: int, many: int, of: str = "seconds") -> float:
+        less, more = (getattr(took[f"{kind} {count}"], of) for count in (few, many))
+        return float(more - less) / (many - few)
+
+    bare = cost("bare", FEW, many)
+    yield Ratio(f"a job of {where}", cost("2", FEW, many), "bare loop", bare, measured.floors)
+    yield Ratio("  with one worker", cost("1", FEW, many), "bare loop", bare)
+    one, two, busy = cost("1", low, high), cost("2", low, high), cost("1", low, high, "processor") / CORES
     yield Ratio("  one worker", one, "two workers", two, measured.second, least=True)
-    yield Ratio("  one worker", one, "both cores busy", busy / CORES)
+    yield Ratio("  one worker", one, "both cores busy", busy)
 
 
 def run(cases: Path, runners: Sequence[str], out: Path, *more: str) -> list[str]:

@@ -53,7 +53,7 @@ class Ratio:
         goal = (
             "" if isnan(self.goal) else f"{'at least' if self.least else 'at most':>8} {self.goal:5.2f}x  {self.mark}"
         )
-        measured = f"{self.name:<38} {spell(self.seconds)}   {self.against:<14} {spell(self.floor)}"
+        measured = f"{self.name:<38} {spell(self.seconds)}   {self.against:<15} {spell(self.floor)}"
         return f"{measured}  {self.value:6.2f}x  {goal}".rstrip()
 
 
@@ -85,7 +85,7 @@ class Budget:
 
 
 class Finished(NamedTuple):
-    """What a process took: wall seconds; with what it had started, processor seconds and the largest one's MiB."""
+    """What a process took: wall seconds; with what it had started, processor seconds, and the MiB of the largest."""
 
     seconds: float
     processor: float
