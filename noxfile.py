@@ -1,4 +1,4 @@
-"""The sessions: conformance · gate · tests · lint · types · wheel · bench · faults · figures · models · releases.
+"""The sessions: lint · types · wheel · conformance · gate · tests · bench · faults · figures · models · releases.
 
 By tag (``nox -t TAG``): ``ci`` is what has to be green, ``static`` the part of it that needs no framework,
 ``conformance`` what runs the cases, ``measure`` what takes times and figures.
@@ -17,7 +17,7 @@ import nox
 
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "types", "wheel", "tests", "gate"]
+nox.options.tags = ["ci"]
 
 CONSTRAINTS = ("-c", "constraints.txt")
 FRAMEWORKS = Path(".nox", "frameworks")
@@ -56,27 +56,6 @@ def in_frameworks(session: nox.Session, *command: str) -> None:
     session.run(str(python), "-m", *command, external=True)
 
 
-@nox.session(venv_backend="none", tags=["conformance"])
-def conformance(session: nox.Session) -> None:
-    """Every case in every core runner → reports/latest/report.html; arguments after -- go to the command."""
-    in_frameworks(session, "conformance", "run", *REQUIRED, *session.posargs)
-
-
-@nox.session(venv_backend="none", tags=["ci", "conformance"])
-def gate(session: nox.Session) -> None:
-    """Exit 1 when anything differs from the expectations; a run folder after -- is judged as it is."""
-    if session.posargs:
-        in_frameworks(session, "conformance", "gate", *session.posargs)
-    else:
-        in_frameworks(session, "conformance", "run", *REQUIRED, "--out", "reports/gate")
-
-
-@nox.session(venv_backend="none", tags=["ci"])
-def tests(session: nox.Session) -> None:
-    """The project's own tests."""
-    in_frameworks(session, "pytest", *session.posargs)
-
-
 @nox.session(tags=["ci", "static"])
 def lint(session: nox.Session) -> None:
     """Style."""
@@ -106,6 +85,27 @@ def wheel(session: nox.Session) -> None:
         session.log(f"{len(str(listed).splitlines())} cases travel in {built.name}")
 
 
+@nox.session(venv_backend="none", tags=["conformance"])
+def conformance(session: nox.Session) -> None:
+    """Every case in every core runner → reports/latest/report.html; arguments after -- go to the command."""
+    in_frameworks(session, "conformance", "run", *REQUIRED, *session.posargs)
+
+
+@nox.session(venv_backend="none", tags=["ci", "conformance"])
+def gate(session: nox.Session) -> None:
+    """Exit 1 when anything differs from the expectations; a run folder after -- is judged as it is."""
+    if session.posargs:
+        in_frameworks(session, "conformance", "gate", *session.posargs)
+    else:
+        in_frameworks(session, "conformance", "run", *REQUIRED, "--out", "reports/gate")
+
+
+@nox.session(venv_backend="none", tags=["ci"])
+def tests(session: nox.Session) -> None:
+    """The project's own tests."""
+    in_frameworks(session, "pytest", *session.posargs)
+
+
 @nox.session(venv_backend="none", tags=["measure"])
 def bench(session: nox.Session) -> None:
     """Measure, side by side, and print ratios; the report's sizes and times against their budgets."""
@@ -115,9 +115,10 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", tags=["measure"])
 def faults(session: nox.Session) -> None:
-    """Faults planted in every stage of runs of 1,000 jobs; runs killed at random moments, resumed and compared."""
+    """Faults planted in every stage of runs of 1,000 jobs; runs killed, resumed and compared; malformed files read."""
     in_frameworks(session, "benchmarks.faults", *session.posargs)
     in_frameworks(session, "benchmarks.kills")
+    in_frameworks(session, "benchmarks.malformed")
 
 
 @nox.session(venv_backend="none", tags=["measure"])

@@ -29,7 +29,7 @@ def ratios(quick: bool) -> Iterator[Ratio]:
     cases = str(QUICK if quick else CASES)
     with tempfile.TemporaryDirectory() as name:
         command = ["-m", "conformance", "run", cases, "--expectations", name, "--out", str(Path(name, "run"))]
-        seconds = finished(command, {**ENVIRON}, (0, 1)).seconds
+        seconds = finished(command, ENVIRON, (0, 1)).seconds
     loops = (
         once(["-m", "benchmarks.core", spec, cases], {**ENVIRON, **runners.load(spec).environ}) for spec in chosen()
     )

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.faulty import ENDS, EXIT, KINDS, MEMORY, SENDS, STAGES, Faulty
 from conformance import cases, journal, pipeline, plan
-from conformance.domain.records import Job
+from conformance.domain.records import Job, Key
 from conformance.execute.local import Limits, LocalEngine
 from conformance.gate import Gate
 from conformance.journal import Record
@@ -43,8 +43,6 @@ cases:
     padding: same
     matrix: {kernel: [2, [2, 3], 3, [3, 2], 4], seed: [%s]}
 """
-
-Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def run(fault: Fault | None, count: int = JOBS) -> tuple[Job | None, journal.Run
 def results(finished: journal.Run) -> dict[Key, Record]:
     """A run's results, without times."""
     return {
-        (one["case"], one["runner"], one["variant"]): {name: value for name, value in one.items() if name != "seconds"}
+        journal.key_of(one): {name: value for name, value in one.items() if name != "seconds"}
         for one in finished.results
     }
 

@@ -2,24 +2,22 @@
 
 The journal of a real run (by default one of the packaged 2-D sweeps in PyTorch and ONNX Runtime) is
 repeated under other case names until it holds 100,000 results. ``conformance gate`` judges it in a
-process of its own, whose wall seconds and peak resident memory are measured (``wait4``).
+process of its own, whose wall seconds and peak resident memory are measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from benchmarks.measure import ROOT
+from benchmarks.measure import ROOT, finished
 from conformance import journal
 
 RESULTS = 100_000
-SECONDS, BYTES = 10.0, 500 * 2**20
+SECONDS, MEBIBYTES = 10.0, 500.0
 REAL = ("run", "cases/sweeps", "--runner", "torch", "--runner", "onnxruntime", "--out")
 
 
@@ -37,16 +35,6 @@ def repeated(run: journal.Run, folder: Path) -> int:
     return failing
 
 
-def gated(folder: Path) -> tuple[float, float, int, int]:
-    """Wall seconds, processor seconds, peak bytes and exit status of ``conformance gate``."""
-    command = [sys.executable, "-m", "conformance", "gate", str(folder)]
-    started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, process.returncode
-
-
 def main(real: Path | None = None) -> int:
     """Print both measures beside their budgets; 1 where one is not kept."""
     with tempfile.TemporaryDirectory() as name:
@@ -57,10 +45,10 @@ def main(real: Path | None = None) -> int:
         failing = repeated(journal.read(run), many)
         size = (many / journal.NAME).stat().st_size
         print(f"gate of {RESULTS:,} results, {failing:,} of them failing, {size / 1e6:.0f} MB of journal")
-        seconds, busy, peak, status = gated(many)
-    held = status in (0, 1) and seconds <= SECONDS and peak <= BYTES
-    print(f"{seconds:6.2f} s, {busy:.2f} s of them on a processor; budget {SECONDS:.0f} s")
-    print(f"{peak / 2**20:6.0f} MiB; budget {BYTES / 2**20:.0f} MiB   {'pass' if held else 'OVER'}")
+        gated = finished(["-m", "conformance", "gate", str(many)], {}, (0, 1))
+    held = gated.seconds <= SECONDS and gated.memory <= MEBIBYTES
+    print(f"{gated.seconds:6.2f} s, {gated.processor:.2f} s of them on a processor; budget {SECONDS:.0f} s")
+    print(f"{gated.memory:6.0f} MiB; budget {MEBIBYTES:.0f} MiB   {'pass' if held else 'OVER'}")
     return 0 if held else 1
 
 

@@ -1,4 +1,4 @@
-"""Ten times the jobs: how much longer a run takes, and the most memory that its parent holds.
+"""Ten times the jobs: how much longer a run takes, and the most memory that its parent, or a worker, holds.
 
 ``python -m benchmarks.growth``
 """
@@ -21,7 +21,7 @@ MEMORY = 400.0
 
 
 def ratios(quick: bool) -> Iterator[Ratio | Budget]:
-    """How much longer ten times the jobs take, and the parent's peak memory in both."""
+    """How much longer ten times the jobs take, and the largest process's peak memory in both."""
     few, many = (FEW // 5, MANY // 5) if quick else (FEW, MANY)
     with tempfile.TemporaryDirectory() as name:
         measured = {}
@@ -32,4 +32,4 @@ def ratios(quick: bool) -> Iterator[Ratio | Budget]:
             check(out, count)
     yield Ratio(f"{many:,} jobs", measured[many].seconds, f"{few:,} jobs", measured[few].seconds, LONGER)
     for count, took in measured.items():
-        yield Budget(f"parent's memory, {count:,} jobs", took.memory * 2**20, MEMORY * 2**20, "MiB")
+        yield Budget(f"the largest process, {count:,} jobs", took.memory * 2**20, MEMORY * 2**20, "MiB")

@@ -15,12 +15,13 @@ from statistics import mean
 
 from benchmarks.measure import once
 from conformance import cases, plan, shard
+from conformance.domain.records import Key
 from conformance.journal import Reader, key_of
 
 JUDGING = 1.0
 """Milliseconds of a job beside its runner's: planned, judged, written (``python -m benchmarks`` measures less)."""
 
-Times = dict[tuple[str, str, str], tuple[str, float]]
+Times = dict[Key, tuple[str, float]]
 """The operator and milliseconds of each job."""
 
 

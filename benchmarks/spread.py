@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import workload
 from benchmarks.marginal import ENVIRON, run
-from benchmarks.measure import finished, put
+from benchmarks.measure import once, put
 
 JOBS = 20_000
 RUNNERS = ("torch/explicit",)
@@ -30,14 +30,14 @@ def main() -> None:
         cases = workload.write(folder / "cases", given.jobs)
 
         def timed(out: str, *options: str) -> float:
-            return finished([*run(cases, RUNNERS, folder / out), *options], ENVIRON).seconds
+            return once([*run(cases, RUNNERS, folder / out), *options], ENVIRON)
 
         rows = [("one run, two workers", timed("whole"))]
         shards = [timed(f"shard-{part}", "--shard", f"{part}/2") for part in (1, 2)]
         rows += [(f"shard {part} of 2, two workers", seconds) for part, seconds in enumerate(shards, start=1)]
         parts = [str(folder / f"shard-{part}") for part in (1, 2)]
         merge = ["-m", "conformance", "merge", *parts, "--out", str(folder / "merged")]
-        rows.append(("merging them", finished(merge, ENVIRON).seconds))
+        rows.append(("merging them", once(merge, ENVIRON)))
         rows.append(("a Dask cluster of two workers here", timed("dask", "--engine", "dask")))
         verdicts = [counted(folder / out) for out in ("whole", "merged", "dask")]
         assert verdicts[0] == verdicts[1] == verdicts[2], verdicts

@@ -42,7 +42,7 @@ FEW = 3
 
 _NUMBER = re.compile(r"([^\s]*\d[^\s]*)")
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
-_BREAK = re.compile(r"[\n\r\"{}()\[\]]|\B'|'\B|[.:] ")
+_BREAK = re.compile(r"[\n\"{}()\[\]]|\B'|'\B|[.:] ")
 _WORD = re.compile(r"(?<!\S)[\w`'-]+(?!\S)")
 
 
@@ -373,7 +373,7 @@ def words(messages: Iterable[str]) -> dict[str, str]:
     """
     alike: dict[str, list[tuple[str, list[str]]]] = {}
     for message in messages:
-        parts = _NUMBER.split(_COLOR.sub("\n", message))
+        parts = _NUMBER.split("".join(char if char.isprintable() else "\n" for char in _COLOR.sub("\n", message)))
         alike.setdefault("0".join(parts[::2]), []).append((message, parts))
     found = {}
     for same in alike.values():

@@ -166,7 +166,7 @@ class Winograd:
         """E = γ_N·(|Aᵀ|[Σ_c (|G||g_c||Gᵀ|) ⊙ (|Bᵀ||d_c||B|)]|A| + |b|), N = C + 10 for F(2,3), C + 26 for F(4,3).
 
         N counts the roundings along one path: the transforms' additions and inexact factors on both axes, the
-        product, the sum over C channels and a bias. Tiles begin at the first output. [NUMERICS.md; the method of
+        product, the sum over C channels and a bias. Tiles begin at the first output. [The method of
         Barabasz, Anderson, Soodhalter and Gregg, Error Analysis and Improving the Accuracy of Winograd
         Convolution, 2020]
         """

@@ -435,7 +435,7 @@ class _Entry:
             )
 
     def check_exact(self, case: Case, data: Written) -> None:
-        """Data written out are exact while every sum of their products is (NUMERICS)."""
+        """Data written out are exact while every sum of their products is."""
         largest = max(map(abs, _flat(data.input))) * max(map(abs, _flat(data.weights)), default=1)
         terms = case.products - case.bias
         exact = EXACT[case.dtype] if case.dtype in ("float16", "bfloat16") else 2**24

@@ -117,6 +117,14 @@ _strict_new = click.option(
     "--strict-new", is_flag=True, help="Cases younger than the expectations fail as all others do."
 )
 _no_color = click.option("--no-color", is_flag=True, help="Plain text.")
+_SECONDS = click.FloatRange(min=0, min_open=True)
+_timeout = click.option(
+    "--timeout", type=_SECONDS, default=60.0, show_default=True, help="Seconds a job may take in a stage."
+)
+_jobs = click.option("--jobs", type=click.IntRange(min=1), default=None, help="Workers at a time (default: the cores).")
+_cases = click.option(
+    "--cases", "paths", multiple=True, type=click.Path(path_type=Path), help="Where CASE is (packaged ones)."
+)
 
 
 def _alone(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -155,18 +163,12 @@ def _shard(context: click.Context, parameter: click.Parameter, value: str) -> tu
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports/latest"), show_default=True
 )
-@click.option("--jobs", type=click.IntRange(min=1), default=None, help="Workers at a time (default: the cores).")
+@_jobs
 @click.option("--shard", callback=_shard, default="1/1", metavar="I/N", help="Only one of N parts.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
-    help="Seconds a job may take in a stage.",
-)
+@_timeout
 @click.option(
     "--open-timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_SECONDS,
     default=180.0,
     show_default=True,
     help="Seconds a worker may take to import its framework.",
@@ -358,7 +360,7 @@ def compare(old: Path, new: Path, form: str, folder: Path | None) -> int:
     from conformance.render import compared
 
     found = comparing.compare(journal.read(old), journal.read(new))
-    click.echo(compared.FORMATS[form](found).rstrip("\n"))
+    click.echo(compared.FORMATS[form](found).rstrip("\n").encode("utf-8", "replace"))
     if folder:
         click.echo(f"Report: {compared.write(found, folder)}", err=form != "text")
     return found.status
@@ -367,7 +369,7 @@ def compare(old: Path, new: Path, form: str, folder: Path | None) -> int:
 @commands.command("list")
 @_selection
 @_runners
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, an object a line.")
 def list_(
     paths: tuple[Path, ...], expression: str, tags: tuple[str, ...], runners: tuple[str, ...], as_json: bool
 ) -> int:
@@ -436,14 +438,15 @@ def explain(layer: str | None, target: str | None, form: str, **given: Any) -> i
 @click.option("--output-padding", metavar="P[xP…]")
 @click.option("--ceil-mode", is_flag=True, default=None)
 @click.option("--count-include-pad", is_flag=True, default=None)
-@click.option("--cases", "paths", multiple=True, type=click.Path(path_type=Path), help="Where CASE is (packaged ones).")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True)
+@_cases
+@_timeout
 def probe(case: str | None, runners: tuple[str, ...], paths: tuple[Path, ...], timeout: float, **given: Any) -> int:
     """Read from executions alone what a runner really does: of a case by its identity, or of the options' case.
 
     Exit status 1 where that is not what it was asked for.
     """
     from conformance import probing, tools
+    from conformance.render.plain import printable
 
     if not runners:
         raise InputError("--runner is missing; allowed: NAME[/VARIANT], repeatable")
@@ -451,7 +454,7 @@ def probe(case: str | None, runners: tuple[str, ...], paths: tuple[Path, ...], t
     same = True
     for job, found in tools.probe(chosen, runners, timeout):
         text, alike = probing.describe(job, found)
-        click.echo(text)
+        click.echo(printable(text))
         same &= alike
     return 0 if same else 1
 
@@ -459,13 +462,13 @@ def probe(case: str | None, runners: tuple[str, ...], paths: tuple[Path, ...], t
 @commands.command()
 @click.argument("case")
 @click.argument("runner", metavar="RUNNER[/VARIANT]")
-@click.option("--cases", "paths", multiple=True, type=click.Path(path_type=Path), help="Where CASE is (packaged ones).")
+@_cases
 @click.option(
     "--run", "folder", type=click.Path(path_type=Path), help="A run folder that has the job; it is not run again."
 )
 @click.option("--issue", is_flag=True, help="A bug report in Markdown, with the script in it.")
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True)
+@_timeout
 def reproduce(
     case: str, runner: str, paths: tuple[Path, ...], folder: Path | None, issue: bool, out: Path | None, timeout: float
 ) -> int:
@@ -498,8 +501,8 @@ def _most(name: str, most: int, least: int = 1) -> Callable[[F], F]:
 @_most("stride", 4)
 @_most("dilation", 3)
 @_most("pads", 4, 0)
-@click.option("--jobs", type=click.IntRange(min=1), default=None, help="Workers at a time (default: the cores).")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True)
+@_jobs
+@_timeout
 @_no_color
 def exhaust(
     runners: tuple[str, ...],
@@ -621,7 +624,7 @@ def check(
 @click.option(
     "--for", "target", default="", metavar="TARGET", help="Split what this framework's operators cannot hold."
 )
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True)
+@_timeout
 def fix(model: Path, shapes: tuple[str, ...], external: bool, out: Path, target: str, timeout: float) -> int:
     """Write an ONNX model's auto_pad as explicit pads, with --for what TARGET cannot hold as Pad nodes.
 

@@ -94,13 +94,13 @@ def read_file(path: Path) -> Expectations:
     """One file's expectations."""
     document = strict_yaml.read(path)
     data = _mapping(document, document.data, (), ("schema", "runner", "cases", "known"))
-    if data.get("schema") != 1:
+    if type(data.get("schema")) is not int or data["schema"] != 1:
         raise document.error(f"schema: {shown(data.get('schema'))}; allowed: 1", ("schema",))
     runner = _text(document, data, (), "runner", required=True)
     cases = _text(document, data, (), "cases", required=True)
     if not re.match(r"\d+\.\d+\Z", cases):
         raise document.error(f'cases: {shown(cases)}; allowed: a version of the case set in quotes, "1.0"', ("cases",))
-    entries = data.get("known") or []
+    entries = [] if data.get("known") is None else data["known"]
     if not isinstance(entries, list):
         raise document.error(f"known: {shown(entries)}; allowed: a list of entries", ("known",))
     known = tuple(_entry(document, runner, index, entry) for index, entry in enumerate(entries))
@@ -113,7 +113,7 @@ def _entry(document: Document, runner: str, index: int, raw: Any) -> Known:
     verdict = _text(document, entry, path, "verdict", required=True)
     if verdict not in FAILURES:
         raise document.error(f"verdict: {shown(verdict)}; allowed: {', '.join(FAILURES)}", (*path, "verdict"))
-    causes = entry.get("causes") or []
+    causes = [] if entry.get("causes") is None else entry["causes"]
     if not isinstance(causes, list) or not all(isinstance(cause, str) and cause in CAUSES for cause in causes):
         raise document.error(f"causes: {shown(causes)}; allowed: a list of {', '.join(CAUSES)}", (*path, "causes"))
     if bool(causes) != (verdict == "mismatch"):

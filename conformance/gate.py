@@ -10,7 +10,7 @@ result     when
 ok         right, or a hazard, and no entry reaches the job
 known      an entry reaches it and it ends exactly so
 regression wrong, and no entry reaches it
-changed    an entry reaches it and it ends otherwise wrong
+changed    an entry reaches it and it ends otherwise, as a hazard too
 fixed      an entry reaches it and it is right now
 expired    an entry reaches it whose date has passed
 new        wrong, no entry reaches it, and its case is younger than the expectations;

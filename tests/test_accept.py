@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -158,6 +159,17 @@ def test_a_run_that_is_right_empties_a_file_and_makes_none(tmp_path: Path) -> No
     text = accepted(run, tmp_path)
     assert "known: []" in text
     assert judged(run, tmp_path) == []
+
+
+def test_jobs_that_no_facts_tell_from_others_are_named_by_variant(tmp_path: Path) -> None:
+    def ends(case: Case, variant: str) -> Ending:
+        return mismatch("bias-dropped") if crc32(f"{case.id} {variant}".encode()) % 3 == 0 else MATCH
+
+    run = run_of(ends, tmp_path)
+    accepted(run, tmp_path)
+    assert judged(run, tmp_path) == []
+    named = [entry.when for entry in expectations.read_file(tmp_path / "fake.yaml").known if "case" in entry.when]
+    assert {when["variant"] for when in named} == {"auto_pad", "pads"}
 
 
 def test_only_the_runners_that_are_named_are_rewritten(tmp_path: Path) -> None:
@@ -320,6 +332,7 @@ def test_a_runner_without_a_file_starts_from_what_is_in_effect(tmp_path: Path) -
         ([f"index 7 of axis {axis}" for axis in (0, 1, 2)], {"index 7 of axis"}),
         (["Called f().\n\x1b[1mthe Lambda's output has none. More.\x1b[0m"], {"the Lambda's output has none"}),
         (["not implemented for 'Half'", "not implemented for 'Char'"], {"not implemented for"}),
+        (["no \ud800 such file\u2028or \x85 folder"], {"such file"}),
         ([""], {""}),
     ],
 )  # fmt: skip

@@ -227,7 +227,7 @@ def test_the_winograd_transforms_compute_the_convolution(edge: int, which: bound
 
 
 def test_the_direct_bound_does_not_hold_for_winograd_and_its_own_does() -> None:
-    """NUMERICS: an input with one spike is where they part."""
+    """An input with one spike is where they part."""
     case = conv(input=(12, 12), channels=1)
     data = tensors(case)
     data.input[0, 0, 3, 3] = 1e6

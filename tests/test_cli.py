@@ -727,6 +727,18 @@ def test_probe_shows_the_smallest_input_that_is_no_geometry() -> None:
     assert "at input 1" in ended.stdout
 
 
+def test_probe_prints_what_an_exception_says_without_commands_to_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "raises.py").write_text(
+        "from conformance.domain.records import Spelling\n\n\nclass Raises:\n"
+        "    variants = {'asked': lambda case: Spelling(case.pads, '')}\n\n    def open(self): ...\n\n"
+        "    def build(self, case, variant, weights):\n        raise ValueError('\\x07red\\x9b2J')\n"
+    )
+    options = ("--input", "6", "--kernel", "3", "--padding", "1")
+    ended = conformance("probe", "--runner", "raises:Raises", *options, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert ended.stdout.splitlines()[1] == "  raised: red"
+
+
 def test_help_and_version() -> None:
     for arguments in (["--help"], ["-h"]):
         ended = conformance(*arguments)

@@ -46,7 +46,7 @@ def kinds(found: Comparison) -> dict[str, int]:
 
 
 def better_first(old: str, new: str) -> str:
-    """The kind by the order of DESIGN alone, written down again: mismatch > crash > timeout > error > unsupported."""
+    """The kind by the order of docs/compare.md alone, written down again."""
     order = ["mismatch", "crash", "timeout", "error", "unsupported", "not_run", "right"]
     one, other = (order.index("right" if verdict in ("match", "hazard") else verdict) for verdict in (old, new))
     if one == other:
@@ -241,6 +241,13 @@ def test_2_from_outside_where_a_run_is_incomplete(releases: Path) -> None:
     record = json.loads(ended.stdout)
     assert record["new"]["complete"] is False
     assert record["counts"]["now wrong"] == 4
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "json"])
+def test_half_a_surrogate_pair_in_a_message_is_no_fault(tmp_path: Path, form: str) -> None:
+    compared(tmp_path, [CASE, of("match")], [CASE, of("error", message="no \ud800")])
+    shown = conformance("compare", tmp_path / "old", tmp_path / "new", "--format", form)
+    assert (shown.returncode, shown.stderr) == (1, "")
 
 
 @pytest.mark.parametrize(

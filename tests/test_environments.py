@@ -126,6 +126,17 @@ def test_what_is_no_python_that_can_be_used_is_refused(tmp_path: Path, text: str
     assert says in str(refused.value)
 
 
+def test_python_3_9_is_old_enough(tmp_path: Path) -> None:
+    program = script(tmp_path, 'echo \'{"python": "3.9.0", "numpy": "1.26"}\'')
+    assert select_runners([f"{FAKES}Right@{program}"]).runners[FAKES + "Right"].packages["python"] == "3.9.0"
+
+
+def test_a_worker_here_has_the_paths_of_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    assert environments.inherited("")["PYTHONPATH"] == "/somewhere"
+    assert "PYTHONPATH" not in environments.inherited(sys.executable)
+
+
 @pytest.mark.parametrize("path", ["", "/no/such/python", "no-such-python"])
 def test_a_path_at_which_no_program_is(path: str) -> None:
     with pytest.raises(InputError, match=f"no program '{path}'; allowed: the path of Python 3.9 or newer"):

@@ -194,6 +194,8 @@ ERRORS = [
     ("[]\n", "1:1: []; allowed: a mapping with schema, runner, cases, known"),
     ("runner: fake\n", "1:1: schema: None; allowed: 1"),
     ("schema: 2\nrunner: fake\n", "1:9: schema: 2; allowed: 1"),
+    ("schema: true\nrunner: fake\n", "1:9: schema: True; allowed: 1"),
+    ("schema: 1.0\nrunner: fake\n", "1:9: schema: 1.0; allowed: 1"),
     ("schema: 1\n", "1:1: runner: is missing; allowed: text"),
     ("schema: 1\nrunner: 3\n", "2:9: runner: 3; allowed: text"),
     ('schema: 1\nrunner: " "\n', "2:9: runner: ' '; allowed: text"),
@@ -208,6 +210,7 @@ ERRORS = [
         "4:1: unknown key 'expected'; allowed: schema, runner, cases, known",
     ),
     (HEAD.replace("known:", "known: some"), "4:8: known: 'some'; allowed: a list of entries"),
+    (HEAD.replace("known:", "known: false"), "4:8: known: False; allowed: a list of entries"),
     (HEAD.replace("known:", "known: {a: 1}"), "4:8: known: {'a': 1}; allowed: a list of entries"),
     (
         HEAD + "  - mismatch\n",
@@ -232,6 +235,10 @@ ERRORS = [
     (
         HEAD + ENTRY.replace("[bias-dropped]", "[[bias-dropped]]"),
         f"7:13: causes: [['bias-dropped']]; allowed: a list of {', '.join(CAUSES)}",
+    ),
+    (
+        HEAD + ENTRY.replace("[bias-dropped]", "0").replace("mismatch", "error"),
+        f"7:13: causes: 0; allowed: a list of {', '.join(CAUSES)}",
     ),
     (
         HEAD + ENTRY.replace("[bias-dropped]", "[]"),

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance import cases
+from conformance import bounds, cases
 from conformance.audit.catalogue import CATALOGUE, Wrong
 from conformance.audit.universe import universe
 from conformance.domain.case import OPS, Case
@@ -215,17 +215,17 @@ def answers(case: Case, data: Data, implementations: Sequence[Wrong]) -> tuple[i
 
 
 def margin(case: Case, data: Data, wrong: Wrong) -> Reference | float:
-    """How far a computed answer may lie from the exact one (NUMERICS: γ_m·S), half of 1/2 where sums are exact."""
+    """How far a computed answer may lie from the exact one (``bounds``: γ_m·S), half of 1/2 where sums are exact."""
     if case.op in ("max_pool", "pad"):
         return 0.0
     if case.data != "normal":
-        return 0.25
+        return bounds.LATTICE / 2
     magnitude = wrong.output(case, data.map(np.abs))
     if magnitude is None:
         return 0.0
-    terms, unit = case.products + 1, 2.0**-53 if case.dtype == "float64" else 2.0**-24
-    stored = {"float16": 2.0**-11, "bfloat16": 2.0**-8}.get(case.dtype, 0.0)
-    allowed: Reference = (terms * unit / (1 - terms * unit) + 2 * stored) * magnitude
+    working = bounds.arithmetic(case, data).working
+    stored = 0.0 if case.dtype == working else bounds.UNIT[case.dtype]
+    allowed: Reference = (bounds.gamma(case.products + 1, bounds.UNIT[working]) + 2 * stored) * magnitude
     return allowed
 
 

@@ -20,11 +20,11 @@ from conformance.domain.geometry import Sizes
 Array = NDArray[Any]
 
 LATTICE_LIMIT = 8
-"""Largest magnitude of a lattice value (NUMERICS: exact in float32, seen by every wrong geometry)."""
-
+"""Largest magnitude of a lattice value (exact in float32, and every wrong geometry shows)."""
 
 DRAWS = 64
 """Draws of weights and bias at most; another one only where a kernel reads the same backwards, or the like."""
+
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 """The element type of a bfloat16 output, for which numpy has none: the upper half of a float32."""
 

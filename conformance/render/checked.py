@@ -11,7 +11,7 @@ from conformance.domain.case import by
 from conformance.domain.geometry import Pads, Sizes
 from conformance.models.layers import Layer
 from conformance.models.targets import Hazard
-from conformance.render.assets import asset
+from conformance.render.assets import asset, template
 from conformance.render.plain import counted, one_line
 
 FIELDS = (
@@ -155,11 +155,9 @@ def layer_record(row: Row) -> dict[str, Any]:
 
 def html(checked: Checked) -> str:
     """A page of its own: a table of the layers, and a drawing of each habit that parts."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(asset("checked.html.j2")).render(
+    return template("checked.html.j2").render(
         title=one_line(checked.model.path.name),
         sentence=sentence(checked),
         parted=len(checked.parted),

@@ -10,7 +10,7 @@ from conformance.comparing import KINDS, WORSE, Change, Comparison, Ending
 from conformance.domain.causes import CAUSES
 from conformance.files import write_whole
 from conformance.journal import Record, Run, words
-from conformance.render.assets import asset
+from conformance.render.assets import asset, template
 from conformance.render.detail import command
 from conformance.render.markdown import code, escape, table
 from conformance.render.plain import counted, one_line, printable
@@ -31,7 +31,7 @@ def text(found: Comparison) -> str:
     """For a terminal."""
     lines = [f"{name}: {about(run)}" for name, run in named(found)]
     lines += [f"{runner}: {told}" for runner, told in versions(found)]
-    lines += ["", *(f"  {name:{24}} {old:>8,} → {new:>8,}" for name, old, new, _ in counts(found))]
+    lines += ["", *(f"  {name:24} {old:>8,} → {new:>8,}" for name, old, new, _ in counts(found))]
     for kind, changes in sections(found):
         lines += ["", f"{kind.capitalize()}: {counted(found.count(kind), 'job')}"]
         for change in changes[: ROWS["text"]]:
@@ -71,11 +71,9 @@ def markdown(found: Comparison) -> str:
 
 def html(found: Comparison) -> str:
     """A page of its own: the versions, what became of every cause, and the changes with their jobs."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(asset("compared.html.j2")).render(
+    return template("compared.html.j2").render(
         sentence=sentence(found),
         good=found.status == 0,
         runs=[(name, about(run)) for name, run in named(found)],

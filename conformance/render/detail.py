@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from conformance.domain.causes import CAUSES
-from conformance.journal import Record
+from conformance.journal import Record, key_of
 from conformance.render import drawing
 from conformance.render.digest import Job, number
 from conformance.render.plain import head, printable, tail
@@ -50,7 +50,7 @@ def detail(job: Job, header: Mapping[str, Any]) -> Record:
         "people": [(name, printable(str(text))) for name, text in people if text],
         "where": printable(case.get("where", "")),
         "written": printable(case.get("written", "")),
-        "command": command(header, result["case"], result["runner"], result["variant"]),
+        "command": command(header, *key_of(result)),
     }
 
 

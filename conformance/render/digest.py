@@ -6,14 +6,13 @@ ordered and put into words.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from conformance.domain.causes import ALGORITHMS, CAUSES
 from conformance.domain.records import FAILURES, GATES, HOLDING, VERDICTS
-from conformance.journal import Record, Run
+from conformance.journal import Record, Run, alike_words, words
 from conformance.render.plain import counted, one_line, printable
 
 UNATTRIBUTED = "unattributed"
@@ -254,10 +253,9 @@ def explain(result: Mapping[str, object]) -> str:
     """How a job ended, in one line."""
     record: Record = dict(result)
     if failure := record.get("failure"):
-        words = ": ".join(filter(None, (failure.get("exception"), failure.get("message"))))
         where = f"stage {failure['stage']}" if failure.get("stage") else ""
         told = "; ".join(map(one_line, filter(None, (where, failure.get("again")))))
-        return one_line(words, 180) + (f" ({told})" if told else "")
+        return one_line(words(failure), 180) + (f" ({told})" if told else "")
     if record["verdict"] == "match":
         reason = (record.get("expectation") or {}).get("reason", "")
         return one_line("matches" + computed(record) + (f", against what is expected: {reason}" if reason else ""))
@@ -333,13 +331,12 @@ def _refusals(jobs: Iterable[Job]) -> tuple[Cause, ...]:
 
 def _words(job: Job, limit: int) -> str:
     """A failure's exception and message."""
-    failure = job.result.get("failure") or {}
-    return one_line(": ".join(filter(None, (failure.get("exception"), failure.get("message")))), limit)
+    return one_line(words(job.result.get("failure") or {}), limit)
 
 
 def likeness(job: Job) -> str:
     """The beginning of a failure's words, the same whatever sizes it names."""
-    return re.sub(r"\d+(, ?\d+)*", "#", _words(job, 500))[:100]
+    return alike_words(_words(job, 500))
 
 
 def _findings(worst: Iterable[Job]) -> Iterator[Finding]:

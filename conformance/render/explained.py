@@ -10,7 +10,7 @@ from conformance.domain.geometry import AnyAxis, Axis
 from conformance.explanation.agreement import spell
 from conformance.explanation.explain import Comparison, Explanation, arithmetic, heading, spelled
 from conformance.explanation.targets import Snippet
-from conformance.render.assets import asset
+from conformance.render.assets import asset, template
 
 WIDEST = 72
 """Columns of a drawing as text; longer rows are cut in the middle."""
@@ -266,12 +266,8 @@ def html(found: Explanation) -> str:
 def _template(name: str, found: Explanation) -> str:
     import base64
 
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(asset("explained.html.j2"))
     axes = [(axis_name, "\n".join(steps)) for axis_name, _, steps in _axes(found)]
-    return template.render(
+    return template("explained.html.j2").render(
         whole=name == "page",
         style=asset("drawing.css"),
         title=found.layer.text if found.layer else heading(found.case),

@@ -33,8 +33,8 @@ def errors(run: Run, found: Digest) -> Iterator[str]:
     shown = [(problem.title, problem.message, problem.place) for problem in problems(run, found)]
     if not found.complete:
         shown.insert(0, ("incomplete", found.gate_line, None))
-    if left := shown[ANNOTATIONS - 1 :][1:]:
-        rest = f"{counted(len(left) + 1, 'more problem')}; all of them are in the report"
+    if len(shown) > ANNOTATIONS:
+        rest = f"{counted(len(shown) - ANNOTATIONS + 1, 'more problem')}; all of them are in the report"
         shown[ANNOTATIONS - 1 :] = [("more", f"{rest}. {found.gate_line}", None)]
     return (error(*each) for each in shown)
 

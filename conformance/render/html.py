@@ -15,13 +15,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from conformance.domain.records import FAILURES, HOLDING, VERDICTS
 from conformance.journal import Record, Run
 from conformance.render import agreement
-from conformance.render.assets import asset
+from conformance.render.assets import asset, template
 from conformance.render.detail import command, detail
 from conformance.render.digest import Digest, plain_match
 from conformance.render.plain import counted, printable
@@ -62,10 +61,9 @@ JOB_FIELDS = ("verdict", "gate", "causes", "line")
 
 def render(run: Run, found: Digest) -> dict[str, str]:
     """The report and the pages beside it, by the names of their files."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.globals.update(shown=SHOWN, counted=counted, agreement=agreement)
     style, script = asset("drawing.css") + asset("report.css"), asset("report.js")
-    job, page = (environment.from_string(asset(name)) for name in ("job.html.j2", "report.html.j2"))
+    used = {"shown": SHOWN, "counted": counted, "agreement": agreement}
+    job, page = (template(name, **used) for name in ("job.html.j2", "report.html.j2"))
     pages = list(split([job.render(detail(each, run.header)) for each in found.worst]))
     names = [NAME, *(f"report-{number}.html" for number in range(2, len(pages) + 1))]
     jobs = iter(found.worst)

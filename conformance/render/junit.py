@@ -11,14 +11,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 from conformance.domain.records import GATES
-from conformance.journal import Record, Run
+from conformance.journal import Record, Run, key_of
 from conformance.render.detail import command
 from conformance.render.digest import Digest, explain
 from conformance.render.plain import counted, head, one_line, printable
 
 PASSING = ("ok",)
 SKIPPED = ("known", "new")
-"""Gate results that hold although the job fails; every other one is a failure (DESIGN: expectations)."""
+"""Gate results that hold although the job fails; every other one is a failure (docs/expectations.md)."""
 
 
 def render(run: Run, found: Digest) -> str:
@@ -79,7 +79,7 @@ def details(result: Record, header: Mapping[str, Any]) -> str:
         "message": head(failure.get("message", ""), 2000),
         "tried alone": failure.get("again", ""),
         f"write instead ({fix.get('variant')}, run and right)": fix.get("code", ""),
-        "reproduce": command(header, result["case"], result["runner"], result["variant"]),
+        "reproduce": command(header, *key_of(result)),
     }
     return "\n".join(f"{printable(name)}: {printable(text)}" for name, text in parts.items() if text)
 

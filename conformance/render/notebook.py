@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from conformance.domain.records import VERDICTS
-from conformance.render.assets import asset
+from conformance.render.assets import template
 from conformance.render.digest import Digest
 
 MOST = 10
@@ -14,10 +14,7 @@ MOST = 10
 
 def fragment(found: Digest, report: Path) -> str:
     """The sentence, the counts, the causes and the worst jobs that break the gate; all text is escaped."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(asset("notebook.html.j2")).render(
+    return template("notebook.html.j2").render(
         found=found,
         report=report,
         verdicts=[verdict for verdict in VERDICTS if found.verdicts[verdict]],

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from conformance.journal import Record, Run
+from conformance.journal import Record, Run, key_of
 from conformance.render.detail import command
 from conformance.render.digest import Digest, Finding, Job, likeness
 from conformance.render.plain import counted, one_line, printable
@@ -34,7 +34,6 @@ class Problem:
     problem whatever cases show it; ``place`` is None where no file is known.
     """
 
-    gate: str
     rule: str
     title: str
     message: str
@@ -88,10 +87,9 @@ def _problem(header: Mapping[str, Record], finding: Finding) -> Problem:
         f"and {counted(finding.alike - 1, 'job')} alike" if finding.alike > 1 else "",
         f"expected: {one_line(job.reason, 300)}" if job.reason else "",
         f"write instead: {job.instead}" if job.instead else "",
-        command(header, job.result["case"], job.result["runner"], job.result["variant"]),
+        command(header, *key_of(job.result)),
     ]
     return Problem(
-        gate=job.gate,
         rule=rule,
         title=one_line(f"{job.gate}: {job.verdict}{' ' + causes if causes else ''} in {job.runner}"),
         message="\n".join(filter(None, lines)),
@@ -105,7 +103,6 @@ def _stale(found: Digest) -> Iterator[Problem]:
     for entry in found.stale:
         runner, where, reason = (one_line(str(entry.get(name, "")), 300) for name in ("runner", "where", "reason"))
         yield Problem(
-            gate="stale",
             rule="stale",
             title=one_line(f"stale: an expectation of {runner} reaches no job"),
             message=f"{where} reaches no job of this run ({reason}); drop it, or ask for what it was meant for",

@@ -40,8 +40,10 @@ HELP = {
     "stale": ("an expectation that reaches no job", "Drop the entry, or ask for what it was meant for."),
     "regression": ("wrong, and nothing is known of it", "Repair it, or write down why it is so in the expectations."),
 }
-WRONG = "Run the job again with the command in the message, and write what it shows to be right; {0}."
-INSTEAD = "where a variant of the same runner gives the right answer, the message names it"
+WRONG = (
+    "Run the job again with the command in the message, and write what it shows to be right; "
+    "where a variant of the same runner gives the right answer, the message names it."
+)
 
 
 def render(run: Run, found: Digest) -> str:
@@ -76,7 +78,7 @@ def _rule(name: str, meaning: str, text: str) -> Record:
 
 
 RULES = [
-    *(_rule(name, meaning, WRONG.format(INSTEAD)) for name, meaning in CAUSES.items()),
+    *(_rule(name, meaning, WRONG) for name, meaning in CAUSES.items()),
     *(_rule(name, *texts) for name, texts in HELP.items()),
 ]
 

@@ -25,12 +25,12 @@ from conformance.domain.causes import CAUSES
 from conformance.domain.records import VERDICTS, Job
 from conformance.domain.tensors import Data
 from conformance.errors import InputError
+from conformance.journal import Record, words
 from conformance.render.digest import differing
 from conformance.render.plain import one_line, printable
 from conformance.reproduction import operators
 from conformance.runners.contract import Runner, call, counted_share, last_word, number, padded_reach
 
-Record = Mapping[str, Any]
 Array = tensors.Array
 
 WRITTEN = 200
@@ -38,6 +38,8 @@ WRITTEN = 200
 
 WIDTH = 110
 """Columns of a script's comments and numbers."""
+
+COPIED = "bound = 0.0  # numbers are copied"
 
 NUMPY_MODES = {"reflect": "reflect", "edge": "edge", "circular": "wrap"}
 
@@ -69,8 +71,7 @@ class Reproduction:
     @property
     def raised(self) -> str:
         """What was raised, or how its process ended, in one line; empty where there is an output."""
-        failure = self.record.get("failure") or {}
-        return one_line(": ".join(filter(None, (failure.get("exception"), failure.get("message")))), 300)
+        return one_line(words(self.record.get("failure") or {}), 300)
 
     @property
     def differs(self) -> str:
@@ -254,15 +255,18 @@ def bound(job: Job, data: Data, algorithm: str = "") -> Iterator[str]:
     direct sum at most.
     """
     case = job.case
-    if case.op == "pad" or (case.data == "normal" and case.op == "max_pool"):
-        yield "bound = 0.0  # numbers are copied"
+    if case.op == "pad":
+        yield COPIED
     elif case.data != "normal":
         yield f"bound = {bounds.LATTICE}  # integers, whose sums are exact"
     else:
         how = bounds.arithmetic(case, data, job.precision)
-        relative, absolute = bounds.error(case, how.working, how.unit)
-        yield "# No order of summation, fused or not, errs by more."
-        yield f"bound = {relative!r} * ({expected(case, 'np.abs({})')}) + {absolute!r}"
+        if case.op == "max_pool":
+            yield COPIED
+        else:
+            relative, absolute = bounds.error(case, how.working, how.unit)
+            yield "# No order of summation, fused or not, errs by more."
+            yield f"bound = {relative!r} * ({expected(case, 'np.abs({})')}) + {absolute!r}"
         if how.kind in ("float16", "bfloat16"):
             unit, tiny = bounds.UNIT[how.kind], bounds.TINY[how.kind]
             if case.bias:

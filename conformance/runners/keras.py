@@ -227,9 +227,9 @@ def sequence(*layers: str) -> str:
 
 
 def each(code: str) -> str:
-    """The list of what ``sequence`` wrote, or of one layer: without the model, which takes as long as the layers."""
+    """The one layer or the list of layers that ``sequence`` wrote: without the model, which takes as long as these."""
     inner = code[len("keras.Sequential(") : -1]
-    return inner if code == f"keras.Sequential({inner})" else f"[{code}]"
+    return inner if code == f"keras.Sequential({inner})" else code
 
 
 class Keras(Runner):
@@ -267,7 +267,8 @@ class Keras(Runner):
             tensor = partial(self.namespace["keras"].ops.convert_to_tensor, dtype=case.dtype)
             return lambda x: channels_first(function(tensor(channels_last(x))).numpy())
         model = self.evaluate(spelling.code if spelling.converted else each(spelling.code))
-        parts = getattr(model, "layers", model)  # one by one: a graph of them takes ten times as long to make
+        # One by one: a graph of them takes ten times as long to make.
+        parts = model if isinstance(model, list) else getattr(model, "layers", [model])
         weighted = parts[0] if case.transposed else parts[-1]
         if case.weighted:
             if not spelling.converted:

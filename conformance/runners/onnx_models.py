@@ -314,13 +314,9 @@ def exporting(imports: str, case: Case, spelling: Spelling, dynamo: bool) -> str
     """The lines of a script that make a ``model`` of a spelled module."""
     parts = ["weights", *["bias"] * case.bias] if case.weighted else []
     shape = (case.batch, case.channels, *(spelling.converted or case.input))
-    exported = call("export", "network", repr(shape), repr(case.dtype), *parts, **exported_as(spelling, dynamo))
+    options = {"dynamo": dynamo or None, "dynamic": bool(spelling.converted) or None}  # but for its defaults
+    exported = call("export", "network", repr(shape), repr(case.dtype), *parts, **options)
     return "\n".join([imports, "", "", source(export), "", f"network = {spelling.code}", f"model = {exported}"])
-
-
-def exported_as(spelling: Spelling, dynamo: bool) -> Dict[str, Any]:
-    """The options of ``export`` that are not its own."""
-    return {"dynamo": dynamo or None, "dynamic": bool(spelling.converted) or None}
 
 
 def single_node(part: Any, case: Case, weights: Weights, dynamic: bool = False) -> Any:

@@ -128,8 +128,6 @@ def end_before_parent(parent: int) -> None:
 
     See ``prctl(2)`` and ``proc_pid_oom_score_adj(5)``.
     """
-    if sys.platform != "linux":
-        return
     import ctypes
 
     ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL

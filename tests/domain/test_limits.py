@@ -10,6 +10,7 @@ import pytest
 from conformance.domain.case import Case
 from conformance.domain.limits import ARRAY_LIMIT, WORK_LIMIT, excess
 
+LINE = {"input": (2**14, 1), "kernel": (1, 1), "channels": 1, "filters": 1}
 SMALL = Case("small", "conv", (8, 8), (3, 3), (1, 1), (1, 1), "same", channels=4, filters=4)
 
 
@@ -26,6 +27,10 @@ def field(case: Case) -> str | None:
         ({"input": (2**14, 2**14), "kernel": (1, 1), "channels": 1, "filters": 1}, None),
         ({"input": (2**14, 2**14 + 1), "kernel": (1, 1), "channels": 1, "filters": 1}, "input"),
         ({"input": (2**14, 2**14), "kernel": (1, 1), "channels": 1, "filters": 1, "dtype": "float64"}, "input"),
+        ({**LINE, "padding": ((0, 0), (2**13, 2**13 - 1))}, None),
+        ({**LINE, "padding": ((0, 0), (2**13 + 1, 2**13 - 1))}, "input"),
+        ({**LINE, "padding": ((0, 0), (2**13, 2**13))}, "input"),
+        ({**LINE, "op": "conv_transpose", "input": (2**14, 2**14), "padding": ((1, 0), (0, 1))}, None),
         ({"input": (2**14, 2**14), "kernel": (1, 1), "channels": 1, "filters": 2}, "filters"),
         ({"kernel": (1, 1), "channels": 2**14, "filters": 2**14 + 1}, "kernel"),
         ({"input": (2**7, 2**7), "kernel": (2, 2), "channels": 2**9, "filters": 2**9}, None),

@@ -130,6 +130,7 @@ def test_the_page_lists_jobs_and_counts_the_rest(tmp_path: Path, monkeypatch: py
     )
     page = compared.html(found)
     assert page.count("<li>") == 1
+    assert "<header>" in page
     assert "And 2 more jobs" in page
     assert "conformance reproduce a/b/0 torch/same" in page
 
@@ -145,6 +146,18 @@ def test_hostile_text_stays_text(tmp_path: Path, form: str) -> None:
     if form != "text":
         assert "<script" not in shown
         assert "<img" not in shown
+
+
+def test_what_is_gone_is_reproduced_as_the_old_run_had_it(tmp_path: Path) -> None:
+    mine = {"mine": {"packages": {}, "control": "", "variants": ["same"], "spec": "pack:Mine"}}
+    found = compare(
+        made(tmp_path / "old", CASES[0], result(CASES[0], "mine", "same"), runners=mine),
+        made(tmp_path / "new", CASES[0], result(CASES[0], "torch", "same"), runners=packages(torch="1")),
+    )
+    commands = {change.kind: compared.again(found, change) for change in found.changes}
+    assert commands["gone"] == "conformance reproduce a/b/0 pack:Mine/same -o reproduce.py"
+    assert commands["appeared"] == "conformance reproduce a/b/0 torch/same -o reproduce.py"
+    assert '<header class="good">' in compared.html(found)
 
 
 def test_write_makes_the_folder(tmp_path: Path) -> None:

@@ -113,8 +113,17 @@ def test_what_breaks_the_gate_is_a_result_and_nothing_else(tmp_path: Path) -> No
         ("fixed", "error"),
         ("stale", "error"),
     ]
+    assert [each.get("occurrenceCount") for each in found] == [1, 1, 1, 1, None], "no job shows an idle entry"
     about = case("made/one")
     assert logged(run(tmp_path, about, mismatch(about, gate="known")))["results"] == []
+
+
+def test_a_hazard_where_a_defect_is_expected_is_a_change_and_no_cause(tmp_path: Path) -> None:
+    about = case("made/one")
+    hazard = result(about, "torch", "same", "hazard", "changed", causes=["symmetric-for-asymmetric"])
+    found = logged(run(tmp_path, about, hazard))
+    assert [each["ruleId"] for each in found["results"]] == ["changed"]
+    assert found["tool"]["driver"]["version"] == "0.1.0"
 
 
 def test_a_result_points_at_the_users_files(tmp_path: Path) -> None:

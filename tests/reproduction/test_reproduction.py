@@ -12,12 +12,12 @@ import pytest
 
 from conformance import cases, journal, pipeline, plan, reproduction, runners, tools
 from conformance.domain.case import Case
-from conformance.domain.records import Job, Judged, Outcome
+from conformance.domain.records import Judged, Outcome
+from conformance.domain.tensors import tensors
 from conformance.errors import InputError
 from conformance.judge import Judge
 from conformance.pipeline import Options
 from conformance.reproduction import Reproduction
-from conformance.runners.onnx_models import Converter
 from conformance.runners.onnxruntime import OnnxRuntime
 from conformance.runners.torch import Torch
 from tests.reproduction import batch
@@ -41,7 +41,8 @@ def test_a_script_holds_the_runner_s_own_text() -> None:
     assert f"    return {made().job.spelling.code}\n" in text
     assert "import torch\n" in text
     assert "# Cause: unattributed" in text
-    assert "\nx = np.array([8, 5, " not in text  # the case's own numbers
+    numbers = ", ".join(f"{value:g}" for value in tensors(CASE).input.flat)
+    assert f"\nx = np.array([{numbers}], 'float32').reshape(1, 1, 4)\n" in text
     assert "expected = convolution(x, weights, pads=((0, 1),), stride=(2,), dilation=(1,), groups=1)\n" in text
     assert text.count("np.array([") == 2
 
@@ -93,7 +94,6 @@ def test_a_converter_that_converts_otherwise_is_named_itself() -> None:
     assert "import OnnxRuntime" not in text
     assert f"from {__name__} import " in text
     assert "converter.open()\nlayer = converter.convert(model)" in text
-    assert issubclass(Other, Converter)
 
 
 def test_a_converter_of_one_s_own_is_reproduced_by_its_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,4 +144,3 @@ def test_a_job_that_was_not_run_is_not_reproduced(tmp_path: Path) -> None:
     (job,) = plan.spelled(CASE, "torch", runners.load("torch"), ["explicit"])
     with pytest.raises(InputError, match="no result of explicit there; allowed: a variant that was run"):
         reproduction.worst([job], [{"variant": "same", "verdict": "match"}], runners.load("torch"), {})
-    assert isinstance(job, Job)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conformance import cases, pipeline, plan, reproduction, runners
+from conformance import cases, journal, pipeline, plan, reproduction, runners
 from conformance.domain.case import Case
 from conformance.pipeline import Finished, Options
 from conformance.reproduction import Reproduction
@@ -76,7 +76,7 @@ def ended(
     jobs = {job.key: job for job in plan.plan(chosen, selection)}
     found = {}
     for result in finished.run.results:
-        key = result["case"], result["runner"], result["variant"]
+        key = journal.key_of(result)
         if key in jobs:
             runner = selection.runners[result["runner"]].runner
             found[" ".join(key)] = Reproduction(jobs[key], result, runner, {"python": "3"})
