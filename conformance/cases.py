@@ -18,7 +18,7 @@ from typing import Any
 
 from conformance import packaged, schema, strict_yaml
 from conformance.domain.case import EXACT, OPS, Case, Entry, Expect, Written, by, spell_padding
-from conformance.domain.geometry import KEPT, AnyAxis
+from conformance.domain.geometry import AnyAxis
 from conformance.domain.limits import excess
 from conformance.errors import InputError
 from conformance.strict_yaml import Document, shown
@@ -299,7 +299,7 @@ class _Entry:
             field, value = parts[number], fields.get(parts[number])
             if value is None:
                 raise self.error(f"{{{field}}} in a name; allowed: a field that the case has", "name")
-            parts[number] = str(value) if isinstance(value, (list, dict)) else _in_name(field, value)
+            parts[number] = _in_name(field, value)
         name = "".join(parts)
         if not NAME.match(name) or len(name) > NAME_LIMIT:
             raise self.error(f"name: {shown(name)}; allowed: {NAMED}", "name")
@@ -521,13 +521,12 @@ def _split_name(template: str) -> Sequence[str]:
     return re.split(r"\{(\w+)\}", template)
 
 
-@lru_cache(maxsize=KEPT, typed=True)
 def _in_name(field: str, value: Any) -> str:
     """A field's value as a case's name spells it: ``6x9``, ``3`` where all axes agree, ``0.1x0.1``."""
     if field == "padding":
         return spell_padding(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, tuple):
         return by(value) if field == "input" or len(set(value)) > 1 else str(value[0])
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return str(value)

@@ -199,10 +199,9 @@ class Case(_Kept):
                 geometry.split_crop(whole - size, self.padding == "same_lower", spec)
                 for whole, size in zip(full, self.output_shape)
             )
-        if not isinstance(self.padding, str):
-            pads = self.padding
-        else:
-            pads = self._pads_by(self.padding, "" if self.output_padding else spec)
+        pads = self.padding
+        if isinstance(pads, str):
+            pads = self._pads_by(pads, "" if self.output_padding else spec)
         if not self.output_padding:
             return pads
         return tuple((begin, end - extra) for (begin, end), extra in zip(pads, self.output_padding))
