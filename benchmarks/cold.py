@@ -81,7 +81,7 @@ STEPS = (
     (cases, "load", "read and check the cases"),
     (plan, "select_runners", "look for the runners"),
     (expectations, "load", "read the expectations"),
-    (plan, "plan", "plan the jobs"),
+    (plan, "spelled", "plan the jobs"),
     (pipeline, "execute", "hand out jobs and take answers"),
     (Watched, "_wait", "wait for the workers"),
     (pipeline, "judge", "judge, and name causes"),
