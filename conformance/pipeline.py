@@ -140,9 +140,9 @@ def prepare(options: Options) -> tuple[Plan, Selection, Record, Gate]:
         jobs = plan.only(lambda job: job.group in own)
     if options.last_failed:
         jobs = failed_last(jobs, options.out)
-    if not len(jobs):
-        raise NothingSelectedError(nothing_selected(cases, selection, len(plan)))
-    enough(len(jobs), options.min_jobs)
+    if not jobs.total:
+        raise NothingSelectedError(nothing_selected(cases, selection, plan.total))
+    enough(jobs.total, options.min_jobs)
     header = describe(options, selection, jobs, plan)
     header["expectations"] = files(known, header)
     return jobs, selection, header, Gate(known, header, today(), options.strict_new)
@@ -312,7 +312,7 @@ def failed_last(jobs: Plan, out: Path) -> Plan:
         return jobs
     failed = {journal.key_of(result) for result in journal.read(out).results if result["gate"] not in HOLDING}
     again = jobs.only(lambda job: job.key in failed)
-    return again if len(again) else jobs
+    return again if again.total else jobs
 
 
 def enough(jobs: int, wanted: int) -> None:
@@ -336,9 +336,9 @@ def describe(options: Options, selection: Selection, jobs: Plan, plan: Plan) -> 
     """The journal's header: what runs, in which versions, and what was left out; of a shard, what the whole is."""
     narrowed = any((options.paths, options.expression, options.tags, options.last_failed))
     part = options.shard != WHOLE
-    whole = {"jobs": len(plan), "narrowed": narrowed, "fingerprint": sharding.fingerprint(plan)} if part else None
+    whole = {"jobs": plan.total, "narrowed": narrowed, "fingerprint": sharding.fingerprint(plan)} if part else None
     return {
-        "planned": len(jobs),
+        "planned": jobs.total,
         "version": __version__,
         "cases": packaged.case_set_version(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

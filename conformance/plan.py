@@ -162,7 +162,9 @@ class Plan:
         """How many jobs each runner has."""
         return {name: sum(1 for _ in self.of(name)) for name in self.selection.runners}
 
-    def __len__(self) -> int:
+    @property
+    def total(self) -> int:
+        """How many jobs there are: no ``len``, for which whoever makes a list of them would have them made twice."""
         return sum(self.counts.values())
 
     def __iter__(self) -> Iterator[Job]:

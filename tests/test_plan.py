@@ -65,7 +65,7 @@ def test_a_plan_is_counted_first_and_made_as_it_is_taken(monkeypatch: pytest.Mon
     planned = plan.plan(CASES, select_runners([FAKES + "Right", "torch"]))
     assert made == []
     assert planned.counts == {FAKES + "Right": 7, "torch": 8}
-    assert len(planned) == len(list(planned)) == 15
+    assert planned.total == len(list(planned)) == 15
     made.clear()
     jobs = planned.of("torch")
     assert [next(jobs).case.id[-1] for _ in range(4)] == ["a", "a", "a", "b"]
@@ -79,7 +79,7 @@ def test_a_plan_in_part_says_how_many_jobs_of_a_group_are_left_in_it() -> None:
     assert [job.siblings for job in part] == [2, 2, 2, 2, 1, 2, 2]
     part = part.only(lambda job: job.variant != "symmetric")
     assert [(job.case.id[-1], job.variant, job.siblings) for job in part] == [(each, "explicit", 1) for each in "abcd"]
-    assert (len(part), len(planned)) == (4, 8)
+    assert (part.total, planned.total) == (4, 8)
 
 
 def test_a_job_has_the_spelling_of_its_variant() -> None:

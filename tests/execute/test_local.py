@@ -361,7 +361,7 @@ def test_a_plans_jobs_are_made_as_the_worker_comes_to_them(tmp_path: Path, monke
     monkeypatch.setattr(local, "AHEAD", 4)
     selection = plan.select_runners([FAKES + "Right/asked"])
     planned = plan.plan(cases.load([case_file(tmp_path, [f"good-{number}" for number in range(300)])]), selection)
-    assert len(planned) == 300
+    assert planned.total == 300
     made: list[str] = []
     spelled = plan.spelled
 
