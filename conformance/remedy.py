@@ -119,10 +119,10 @@ def _more(
     if not waiting:
         return
     fixes = {other.key: other for _, others in waiting for other in others}
-    right: dict[tuple[str, str], Job] = {}
+    right: dict[Group, Job] = {}
     for item in judging(execute(list(fixes.values()))):
         if item.verdict.kind == "match":
-            right.setdefault((item.job.runner, item.job.case.id), item.job)
+            right.setdefault(item.job.group, item.job)
     probes = {item.job.key: probe_jobs(item.job, like) for item, _ in waiting if UNKNOWN in item.verdict.causes}
     outcomes = {job.key: outcome for job, outcome in execute([job for several in probes.values() for job in several])}
     for item, _ in waiting:
@@ -130,7 +130,7 @@ def _more(
         if job.key in probes:
             several = probes[job.key]
             verdict = probed(job, verdict, item.outcome, probe.read(several, outcomes) if several else None)
-        instead = right.get((job.runner, job.case.id))
+        instead = right.get(job.group)
         if instead and verdict.fix is None:
             verdict = replace(verdict, fix=fix(instead))
         yield Judged(job, replace(item.outcome, output=None), verdict)

@@ -54,7 +54,7 @@ Group = Tuple[str, str]
 class Job:
     """One case in one variant of one runner; ``precision`` is what the runner declares, empty for the case's dtype.
 
-    ``siblings`` counts the jobs of its group that are planned, itself included.
+    ``siblings`` counts the jobs of its group that are to run, itself included.
     """
 
     case: Case
