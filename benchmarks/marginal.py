@@ -21,8 +21,9 @@ from pathlib import Path
 from benchmarks import workload
 from benchmarks.measure import CORES, Ratio, medians
 from conformance.execute.process import PINNED
+from conformance.runners import tensorflow
 
-ENVIRON = {**PINNED, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+ENVIRON = {**PINNED, **tensorflow.ENVIRON, "KERAS_BACKEND": "tensorflow"}
 """What the workers of the suite have as well."""
 
 

@@ -22,6 +22,7 @@ from conformance.runners.contract import (
     source,
 )
 from conformance.runners.tensorflow import (
+    ENVIRON,
     channels_first,
     channels_last,
     filters_by_channel,
@@ -239,7 +240,7 @@ class Keras(Runner):
     ops = OPS
     distributions = ("keras", "tensorflow")
     extra = "tensorflow"
-    environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+    environ = {**ENVIRON, "KERAS_BACKEND": "tensorflow"}
     preamble = "import keras\nimport tensorflow as tf"
     variants = {
         "same": same,
@@ -332,7 +333,7 @@ class TfKeras(Keras):
 
     name = "tf_keras"
     distributions = ("tf_keras", "tensorflow")
-    environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"}
+    environ = {**ENVIRON, "TF_USE_LEGACY_KERAS": "1"}
     preamble = "import tensorflow as tf\nfrom tensorflow import keras"
     variants = {name: write for name, write in Keras.variants.items() if name != "ops-pad"}
     refusals = (STRIDED_DILATION, UNEQUAL_DILATION)

@@ -10,7 +10,7 @@ from conformance.domain.case import OPS
 from conformance.runners.contract import call, source
 from conformance.runners.keras import STRIDED_DILATION
 from conformance.runners.onnx_models import Converter
-from conformance.runners.tensorflow import channels_first, channels_last, pin_threads
+from conformance.runners.tensorflow import ENVIRON, channels_first, channels_last, pin_threads
 from conformance.runners.torch import REFLECTED_WHOLE
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Onnx2Keras(Converter):
     ops: Tuple[str, ...] = OPS
     distributions = ("onnx2keras", "onnx", "keras", "tensorflow", "torch")
     extra = "onnx2keras"
-    environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+    environ = {**ENVIRON, "KERAS_BACKEND": "tensorflow"}
     models: Tuple[str, ...] = ("pads", "auto_pad", "auto_pad-dynamic", "torch-export", "torch-export-dynamo")
     refusals = (STRIDED_DILATION, *REFLECTED_WHOLE)
     options = {"": {}, "change-ordering": {"change_ordering": True}}

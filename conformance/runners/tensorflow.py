@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, List, Optional, Tuple
@@ -255,6 +256,13 @@ def pin_threads(tf: Any) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
+ENVIRON = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
+"""Of every worker with TensorFlow: no log, and oneDNN's kernels unless the environment says otherwise.
+
+Where it says nothing, TensorFlow takes them on CPUs with AVX512_VNNI and the like alone (``DefaultOneDnnPolicy``,
+tensorflow/core/util/port.cc), and what is right on one CPU is refused on another: channels first has no other kernels.
+"""
+
 DEPTH = Refusal("InvalidArgumentError", "input and filter must have the same depth")
 """TensorFlow's CPU kernel of ``Conv3D`` has no groups."""
 
@@ -266,7 +274,7 @@ class TensorFlow(Runner):
     ops = OPS
     distributions: Tuple[str, ...] = ("tensorflow",)
     extra = "tensorflow"
-    environ = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    environ = ENVIRON
     preamble = "import tensorflow as tf"
     variants = {
         "same": same,

@@ -8,7 +8,15 @@ from conformance.domain.case import OPS, Case
 from conformance.domain.records import Spelling
 from conformance.runners.contract import Refusal, Runner, Weights, Write, call, padded_reach, source
 from conformance.runners.keras import STRIDED_DILATION, crops_of_valid, same_fits, same_pads, whole
-from conformance.runners.tensorflow import alone, channels_first, channels_last, filters_last, padded, pin_threads
+from conformance.runners.tensorflow import (
+    ENVIRON,
+    alone,
+    channels_first,
+    channels_last,
+    filters_last,
+    padded,
+    pin_threads,
+)
 
 if TYPE_CHECKING:
     from conformance.runners.contract import Array, Layer
@@ -122,7 +130,7 @@ class TensorFlow1(Runner):
     ops = OPS
     distributions = ("tensorflow", "tf_keras")
     extra = "tensorflow"
-    environ = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"}
+    environ = {**ENVIRON, "TF_USE_LEGACY_KERAS": "1"}
     preamble = "import tensorflow as tf\n" + FIXED_PADDING
     variants = {
         "same": same("channels_last"),

@@ -294,6 +294,15 @@ def test_legacy_keras_is_for_its_own_runners_only() -> None:
     assert "TF_USE_LEGACY_KERAS" not in os.environ
 
 
+def test_tensorflow_has_the_same_kernels_on_every_cpu() -> None:
+    """On its own it takes oneDNN's where the CPU has certain instructions."""
+    loaded = [runners.load(name) for name in runners.CORE]
+    with_it = {
+        each.name: each.environ.get("TF_ENABLE_ONEDNN_OPTS") for each in loaded if "tensorflow" in each.distributions
+    }
+    assert with_it == dict.fromkeys(("tensorflow", "keras", "tf_keras", "tf1", "onnx2keras", "onnx2keras-same"), "1")
+
+
 def test_the_worked_example_of_a_converter_runs_and_matches(tmp_path: Path) -> None:
     """As its own words say: from its folder, by ``module:Class``."""
     example = Path(ROOT) / "docs" / "examples" / "my_converter.py"
