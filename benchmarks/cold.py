@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import put
-from conformance import cases, expectations, journal, pipeline, plan, render
+from conformance import cases, expectations, pipeline, plan, render
 from conformance.execute.local import LocalEngine
 
 
@@ -88,7 +88,6 @@ STEPS = (
     (pipeline, "attribute", "fixes and probes"),
     (pipeline, "decide", "gate"),
     (pipeline, "record", "write the journal"),
-    (journal, "read", "read the journal"),
     (render, "write", "write the reports"),
 )
 

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from io import FileIO
 from itertools import islice
 from math import isfinite
@@ -23,6 +24,7 @@ from typing import Any
 from zlib import crc32
 
 from conformance.domain.case import OWN, Case, Written
+from conformance.domain.geometry import KEPT
 from conformance.domain.records import HOLDING, Judged, Key
 from conformance.errors import InputError
 from conformance.files import beside, sweep
@@ -85,9 +87,9 @@ def case_record(case: Case) -> Record:
     }
     if isinstance(case.data, Written):
         record["values"] = f"{crc32(_encode(case.to_wire()['data']).encode()):08x}"
-    own = {name: _finite(value) for name, default in OWN.items() if (value := getattr(case, name)) != default}
+    own = {name: value for name, default in OWN.items() if (value := getattr(case, name)) != default}
     said = {name: value for name in ("tags", *PEOPLES) if (value := getattr(case, name))}
-    return {**record, **own, **said}
+    return plain({**record, **own, **said})
 
 
 def content(case: Mapping[str, Any]) -> Record:
@@ -152,18 +154,39 @@ def result_record(judged: Judged) -> Record:
     if not verdict.integral:
         record["inexact"] = True
     elif verdict.kind == "match" and not verdict.algorithm:
-        return record
+        return plain(record)
     record["code"] = job.spelling.code
     for name in ("evidence", "alternatives", "separating", "tried", "rejected", "geometry", "fix", "sample"):
         if getattr(verdict, name):
             record[name] = getattr(verdict, name)
     if verdict.difference:
-        record["difference"] = {name: _finite(value) for name, value in asdict(verdict.difference).items()}
+        record["difference"] = asdict(verdict.difference)
     if outcome.failure:
         record["failure"] = {name: value for name, value in asdict(outcome.failure).items() if value}
         if outcome.kind in ("raised", "unsupported"):  # what it printed says less than what it raised
             record["failure"].pop("stderr", None)
-    return record
+    return plain(record)
+
+
+def plain(record: Mapping[str, Any]) -> Record:
+    """A record as a journal gives it back: lists for tuples, and text for what is not finite."""
+    return {name: _plain(value) for name, value in record.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return _list(value)
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
+    if isinstance(value, list):
+        return list(map(_plain, value))
+    return plain(value) if isinstance(value, dict) else value
+
+
+@lru_cache(maxsize=KEPT)
+def _list(values: tuple[Any, ...]) -> list[Any]:
+    """Sizes, pads and names as a list; equal ones are the same object."""
+    return list(map(_plain, values))
 
 
 def key_of(result: Mapping[str, Any]) -> Key:
@@ -181,29 +204,53 @@ def alike_words(said: str) -> str:
     return re.sub(r"\d+(, ?\d+)*", "#", " ".join(said.split()))[:100]
 
 
-def _finite(value: Any) -> Any:
-    """A value that JSON has: what is not finite becomes text."""
-    return str(value) if isinstance(value, float) and not isfinite(value) else value
+@dataclass
+class Run:
+    """What a run folder's journal says: as it was written, or read back, which is the same."""
+
+    folder: Path
+    header: Record
+    cases: dict[str, Record] = field(default_factory=dict)
+    results: list[Record] = field(default_factory=list)
+    footer: Record | None = None
+
+    @property
+    def planned(self) -> int:
+        """Jobs that the run set out to do."""
+        return int(self.header["planned"])
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned job ran and the run came to its end."""
+        return (
+            self.footer is not None
+            and len(self.results) == self.planned
+            and not any(result["verdict"] == "not_run" for result in self.results)
+        )
+
+    def case_of(self, result: Mapping[str, Any]) -> Record:
+        """The case of a result."""
+        return self.cases[result["case"]]
 
 
 class Writer:
     """Appends to a journal, in batches that reach the operating system whole.
 
     The journal takes the place of the one before it with its header and the results that are ``kept``,
-    cases and results, already in it. ``InputError`` where another run is writing there.
+    cases and results, already in it. ``run`` is what it says so far. ``InputError`` where another run is writing there.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any], kept: Iterable[tuple[Record, Record]] = ()) -> None:
         self._lines: list[bytes] = []
         self._flushed = time.monotonic()
-        self._cases: set[str] = set()
+        self.run = Run(path.parent, plain({"kind": "header", "schema": SCHEMA, **header}))
         self.verdicts: Counter[str] = Counter()
         self.gates: Counter[str] = Counter()
         with _alone(path), beside(path) as side:
             self._file = side.open("wb", buffering=0)
             try:
                 _hold(self._file, path)
-                self._write({"kind": "header", "schema": SCHEMA, **header})
+                self._write(self.run.header)
                 for case, result in kept:
                     self.result(case, result)
                 self.flush()
@@ -213,9 +260,10 @@ class Writer:
 
     def result(self, case: Record, result: Record) -> None:
         """Write a job's result, its case first if it is new."""
-        if case["id"] not in self._cases:
-            self._cases.add(case["id"])
+        if case["id"] not in self.run.cases:
+            self.run.cases[case["id"]] = case
             self._write(case)
+        self.run.results.append(result)
         self._write(result)
         self.verdicts[result["verdict"]] += 1
         self.gates[result["gate"]] += 1
@@ -225,7 +273,7 @@ class Writer:
     @property
     def written(self) -> int:
         """The results so far."""
-        return self.gates.total()
+        return len(self.run.results)
 
     @property
     def failing(self) -> int:
@@ -234,7 +282,8 @@ class Writer:
 
     def footer(self, **counts: Any) -> None:
         """Write the last line; without it the run counts as incomplete."""
-        self._write({"kind": "footer", "verdicts": dict(self.verdicts), "gates": dict(self.gates), **counts})
+        self.run.footer = plain({"kind": "footer", "verdicts": self.verdicts, "gates": self.gates, **counts})
+        self._write(self.run.footer)
 
     def _write(self, record: Mapping[str, Any]) -> None:
         self._lines.append(line(record))
@@ -288,35 +337,6 @@ def _hold(file: FileIO, path: Path) -> None:
             raise InputError("another run is writing there; allowed: one at a time", str(path)) from error
         except OSError:  # a file system without them
             return
-
-
-@dataclass
-class Run:
-    """A run folder's journal, read back."""
-
-    folder: Path
-    header: Record
-    cases: dict[str, Record] = field(default_factory=dict)
-    results: list[Record] = field(default_factory=list)
-    footer: Record | None = None
-
-    @property
-    def planned(self) -> int:
-        """Jobs that the run set out to do."""
-        return int(self.header["planned"])
-
-    @property
-    def complete(self) -> bool:
-        """Whether every planned job ran and the run came to its end."""
-        return (
-            self.footer is not None
-            and len(self.results) == self.planned
-            and not any(result["verdict"] == "not_run" for result in self.results)
-        )
-
-    def case_of(self, result: Mapping[str, Any]) -> Record:
-        """The case of a result."""
-        return self.cases[result["case"]]
 
 
 class Reader:

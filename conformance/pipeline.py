@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,33 +106,37 @@ class Finished:
 
 def run(options: Options) -> Finished:
     """Run the selected cases through the selected runners, and write the run folder."""
-    stale, interrupted = work_through(options)  # what it planned is forgotten before the reports take their memory
-    return render(options.out, stale, interrupted)
+    recorded, stale, interrupted = work_through(options)  # what it planned is forgotten before reports take memory
+    return render(recorded, stale, interrupted)
 
 
-def work_through(options: Options) -> tuple[list[Known], bool]:
+def work_through(options: Options) -> tuple[Run, list[Known], bool]:
     """Run the selected cases through the selected runners, and write the journal.
 
-    The expectations that reached nothing, and whether the run was interrupted.
+    What that says, the expectations that reached nothing, and whether the run was interrupted.
     """
-    jobs, selection, header, judging = prepare(options)
-    recorded = resume.recorded(options.out, header, jobs) if options.resume else {}
-    kept = decide_again(resume.kept(options.out), judging) if recorded else ()
+    selection = planning.select_runners(options.runners, options.require)
+    with closing(engine(selection, options)) as workers:
+        if options.engine == "local":
+            workers.open()  # frameworks load while cases are read and planned
+        jobs, header, judging = prepare(options, selection)
+        recorded = resume.recorded(options.out, header, jobs) if options.resume else {}
+        kept = decide_again(resume.kept(options.out), judging) if recorded else ()
 
-    outcomes = execute(jobs.only(lambda job: job.key not in recorded) if recorded else jobs, selection, options)
-    judged = judge(outcomes)
-    explained = attribute(judged, selection, options, recorded)
-    records = decide(explained, judging)
-    interrupted = record(records, header, judging, options.out, kept, options.maxfail)
-    outcomes.close()  # ends the workers of a run that was stopped
-    return judging.stale(), interrupted
+        left = jobs.only(lambda job: job.key not in recorded) if recorded else jobs
+        outcomes = execute(left, selection, options, workers)
+        judged = judge(outcomes)
+        explained = attribute(judged, selection, options, recorded)
+        records = decide(explained, judging)
+        written, interrupted = record(records, header, judging, options.out, kept, options.maxfail)
+        outcomes.close()  # ends the workers of a run that was stopped
+    return written, judging.stale(), interrupted
 
 
-def prepare(options: Options) -> tuple[Plan, Selection, Record, Gate]:
-    """What is to run, in what, and the gate that it has to pass; nothing has run when something in it is wrong."""
+def prepare(options: Options, selection: Selection) -> tuple[Plan, Record, Gate]:
+    """What is to run, and the gate that it has to pass; no job has run when something in it is wrong."""
     cases = select_cases(case_files.load(options.paths), options.expression, options.tags)
     case_files.check_values(cases)
-    selection = planning.select_runners(options.runners, options.require)
     known = expectations.load(options.expectations)
     plan = planning.plan(cases, selection, options.shuffle)
     jobs = plan
@@ -145,13 +150,15 @@ def prepare(options: Options) -> tuple[Plan, Selection, Record, Gate]:
     enough(jobs.total, options.min_jobs)
     header = describe(options, selection, jobs, plan)
     header["expectations"] = files(known, header)
-    return jobs, selection, header, Gate(known, header, today(), options.strict_new)
+    return jobs, header, Gate(known, header, today(), options.strict_new)
 
 
-def execute(jobs: Iterable[Job], selection: Selection, options: Options) -> Generator[tuple[Job, Outcome], None, None]:
-    """Every job's outcome, from workers that run side by side."""
+def execute(
+    jobs: Iterable[Job], selection: Selection, options: Options, workers: LocalEngine | None = None
+) -> Generator[tuple[Job, Outcome], None, None]:
+    """Every job's outcome, from workers that run side by side: those of an engine that is open, or of one anew."""
     if options.engine == "local":
-        return engine(selection, options).run(jobs)
+        return (workers or engine(selection, options)).run(jobs)
     from conformance.execute.cluster import DaskEngine
 
     return DaskEngine(selection.specs, options.scheduler, options.jobs, limits(options)).run(jobs)
@@ -231,8 +238,8 @@ def record(
     kept: Iterable[tuple[Record, Record]] = (),
     maxfail: int = 0,
     spent: float = 0.0,
-) -> bool:
-    """Write the journal as results come, after those that are ``kept``; whether an interrupt ended it.
+) -> tuple[Run, bool]:
+    """Write the journal as results come, after those that are ``kept``: what it says, and whether it was interrupted.
 
     That leaves it without its footer, and so do ``maxfail`` more results that do not hold, where
     more jobs are planned. ``spent`` are seconds that it took elsewhere. The reports of an earlier run go:
@@ -249,21 +256,21 @@ def record(
             for case, result in records:
                 writer.result(case, result)
                 if 0 < maxfail <= writer.failing - failed and writer.written < header["planned"]:
-                    return False
+                    return writer.run, False
+            writer.footer(
+                stale=list(map(describe_entry, judging.stale())), seconds=round(spent + time.monotonic() - started, 3)
+            )
+            return writer.run, False
         except KeyboardInterrupt:
-            return True
-        writer.footer(
-            stale=list(map(describe_entry, judging.stale())), seconds=round(spent + time.monotonic() - started, 3)
-        )
-    return False
+            pass  # wherever it struck: what has reached the journal is to be read
+    return journal.read(out), True
 
 
-def render(folder: Path, stale: Sequence[Known], interrupted: bool = False) -> Finished:
-    """Write the reports of a run folder from its journal."""
+def render(finished: Run, stale: Sequence[Known], interrupted: bool = False) -> Finished:
+    """Write the reports of a run folder from what its journal says."""
     from conformance import render as rendering
 
-    finished = journal.read(folder)
-    return Finished(finished, tuple(stale), rendering.write(finished, folder), interrupted)
+    return Finished(finished, tuple(stale), rendering.write(finished, finished.folder), interrupted)
 
 
 def join(folders: Sequence[Path], out: Path, known: Sequence[Path], strict_new: bool = False) -> Finished:
@@ -273,8 +280,9 @@ def join(folders: Sequence[Path], out: Path, known: Sequence[Path], strict_new: 
     loaded = expectations.load(known)
     header["expectations"] = files(loaded, header)
     judging = Gate(loaded, header, today(), strict_new)
-    record((), header, judging, out, decide_again(merge.results(shards), judging), spent=merge.seconds(shards))
-    return render(out, judging.stale())
+    results = decide_again(merge.results(shards), judging)
+    joined, _ = record((), header, judging, out, results, spent=merge.seconds(shards))
+    return render(joined, judging.stale())
 
 
 def judge_again(

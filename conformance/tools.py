@@ -33,7 +33,8 @@ class Attended:
     """
 
     def __init__(self, options: Options) -> None:
-        self.jobs, self._selection, self.header, self._gate = prepare(options)
+        self._selection = planning.select_runners(options.runners, options.require)
+        self.jobs, self.header, self._gate = prepare(options, self._selection)
         self._come: dict[object, Outcome] = {}
         self._judge = Judge()
         self._engine = Standing(engine(self._selection, options))

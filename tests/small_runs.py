@@ -37,10 +37,12 @@ def case_file(folder: Path, names: Sequence[str], **fields: str) -> Path:
 
 
 def run(folder: Path, fake: str, names: Sequence[str], **options: Any) -> Finished:
-    """A run of these cases through one fake, in one worker unless said otherwise."""
+    """A run of these cases through one fake, in one worker unless said otherwise; its journal reads as it says."""
     paths = (case_file(folder, names),)
     plain = Options(paths, (FAKES + fake,), out=folder / "run", jobs=1)
-    return pipeline.run(replace(plain, **options))
+    finished = pipeline.run(replace(plain, **options))
+    assert journal.read(finished.run.folder) == finished.run
+    return finished
 
 
 def results(finished: Finished) -> dict[tuple[str, str], dict[str, Any]]:

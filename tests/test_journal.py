@@ -36,6 +36,7 @@ def write(folder: Path, *results: Judged, planned: int = 1, end: bool = True) ->
             writer.result(journal.case_record(result.job.case), {**journal.result_record(result), "gate": "ok"})
         if end:
             writer.footer(seconds=1.5)
+    assert writer.run == journal.read(folder)
     return folder / journal.NAME
 
 
@@ -174,7 +175,8 @@ def test_a_run_with_a_job_that_did_not_run_is_not_complete(tmp_path: Path) -> No
 
 
 def test_a_second_result_of_one_job_is_an_error_at_its_line(tmp_path: Path) -> None:
-    write(tmp_path, judged(), judged(), planned=2)
+    path = write(tmp_path, judged(), planned=2, end=False)
+    path.write_bytes(path.read_bytes() + path.read_bytes().splitlines(keepends=True)[-1])
     with pytest.raises(InputError, match=r"results\.jsonl:4:1: a second result of topic/a fake same"):
         journal.read(tmp_path)
 

@@ -40,8 +40,11 @@ WINDOW = 1.0
 IDLE = 0.25
 """The share of waiting above which a second worker for a runner helps."""
 
-MOMENT = 0.001
+SHORTEST, LONGEST = 0.001, 0.02
 """Seconds in which answers may come together: to be woken by each costs more than to take it."""
+
+AT_HAND = 0.25
+"""The share of a worker's work in which answers may come together: it does not run out meanwhile."""
 
 STUCK = 4
 """Job deadlines without a word after which a worker between two jobs is taken for stuck."""
@@ -106,9 +109,14 @@ class Lane:
     finished: int = 0
 
     @property
+    def each(self) -> float:
+        """Seconds of a job, estimated before the first has ended."""
+        return self.seconds / self.finished if self.finished else 0.01
+
+    @property
     def rest(self) -> float:
         """Estimated seconds of work that wait."""
-        return self.left * (self.seconds / self.finished if self.finished else 0.01)
+        return self.left * self.each
 
     def take(self) -> list[tuple[int, Job]]:
         """The next case's jobs; ``InputError`` where a plan has fewer than it counted."""
@@ -140,6 +148,11 @@ def grouped(jobs: Iterable[Job | None]) -> Iterator[list[tuple[int, Job]]]:
     return ([(number, job) for number, job in group if job] for _, group in groups)
 
 
+def together(work: Iterable[float]) -> float:
+    """The seconds in which answers may come together, of workers that have so many seconds of work each."""
+    return max(SHORTEST, min(LONGEST, AT_HAND * min(work, default=0.0)))
+
+
 class LocalEngine:
     """Runs jobs in up to ``slots`` workers at a time, as many as there are cores where that is 0."""
 
@@ -152,9 +165,19 @@ class LocalEngine:
         self._selector = selectors.DefaultSelector()
         self._workers: dict[WorkerProcess, Lane] = {}
         self._window = time.monotonic()
-        self._waited = 0.0
-        self._idle = 1.0
+        self._waited = self._idle = 0.0
         self._source: Iterator[list[tuple[int, Job]]] | None = None
+
+    def open(self) -> None:
+        """Start the first workers before there is a plan, for the runners with the most variants."""
+        for lane in sorted(self.lanes.values(), key=lambda lane: -len(lane.runner.variants))[: self.slots]:
+            self._start(lane)
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in list(self._workers):
+            self._end(worker)
+        self._selector.close()
 
     def run(self, jobs: Iterable[Job | None] | Planned) -> Generator[tuple[Job, Outcome], None, None]:
         """Every job with its outcome, in the order in which they end.
@@ -166,6 +189,8 @@ class LocalEngine:
         if isinstance(jobs, Planned):
             for name, lane in self.lanes.items():
                 lane.left, lane.stream = jobs.counts[name], grouped(jobs.of(name))
+            for worker in [worker for worker, lane in self._workers.items() if not lane.left]:
+                self._end(worker)
         else:
             self._source = grouped(jobs)
             if isinstance(jobs, Sized):
@@ -200,9 +225,7 @@ class LocalEngine:
                 for worker in list(self._workers):
                     yield from self._overrun(worker)
         finally:
-            for worker in list(self._workers):
-                self._end(worker)
-            self._selector.close()
+            self.close()
 
     def _draw(self, cases: float = inf) -> bool:
         """Queue the jobs of so many more cases, or of all; whether there may be more now."""
@@ -227,7 +250,7 @@ class LocalEngine:
         before = time.monotonic()
         events = self._selector.select(timeout=0)
         if not events:
-            time.sleep(MOMENT)
+            time.sleep(together(len(one.waiting) * lane.each for one, lane in self._workers.items() if one.ready))
             events = self._selector.select(timeout=0.2)
         now = time.monotonic()
         self._waited += now - before
@@ -247,17 +270,20 @@ class LocalEngine:
                 if not idle:
                     return
                 self._end(idle[0])
-            lane = max(lanes, key=lambda lane: (bool(lane.suspects), lane.rest / (lane.workers + 1)))
-            worker = WorkerProcess(lane.spec, lane.runner.environ, lane.runner.python, self.limits.gpu)
-            self._workers[worker] = lane
-            if lane.suspects:
-                suspect = self._alone[worker] = lane.suspects.popleft()
-                worker.ask([(suspect.sequence, suspect.job)])
-                worker.closing = True
-            else:
-                lane.workers += 1
-            self._selector.register(worker.answers, selectors.EVENT_READ, (worker, "answers"))
-            self._selector.register(worker.words, selectors.EVENT_READ, (worker, "words"))
+            self._start(max(lanes, key=lambda lane: (bool(lane.suspects), lane.rest / (lane.workers + 1))))
+
+    def _start(self, lane: Lane) -> None:
+        """Start a worker, for the first job that is to be tried alone or for all that wait."""
+        worker = WorkerProcess(lane.spec, lane.runner.environ, lane.runner.python, self.limits.gpu)
+        self._workers[worker] = lane
+        if lane.suspects:
+            suspect = self._alone[worker] = lane.suspects.popleft()
+            worker.ask([(suspect.sequence, suspect.job)])
+            worker.closing = True
+        else:
+            lane.workers += 1
+        self._selector.register(worker.answers, selectors.EVENT_READ, (worker, "answers"))
+        self._selector.register(worker.words, selectors.EVENT_READ, (worker, "words"))
 
     def _worth(self, lane: Lane) -> bool:
         """Whether one more worker saves more time than opening it costs.
@@ -300,7 +326,9 @@ class LocalEngine:
                 if message["kind"] == "ready":
                     worker.ready = True
                     worker.opened = machine.resident(worker.process.pid)
-                    lane.opening = time.monotonic() - worker.started
+                    place = worker.mark.read()  # of when it had opened, which may have been read late
+                    lane.opening = (place.since if place else time.monotonic()) - worker.started
+                    self._window, self._waited, self._idle = time.monotonic(), 0.0, 0.0  # to wait for it is no idling
                 elif message["kind"] == "failed":
                     worker.failure = message
                 else:

@@ -416,6 +416,43 @@ def test_whoever_stops_listening_leaves_no_worker_behind(tmp_path: Path, fake: s
     assert descriptors() == before
 
 
+@pytest.mark.parametrize("other", ["Right", "HangsInOpen"])
+def test_workers_that_were_started_before_the_plan_do_its_jobs(tmp_path: Path, other: str) -> None:
+    """No other one is started, and who has no job is not kept."""
+    selection = plan.select_runners([FAKES + other, FAKES + "Wrong"])
+    wanted = {FAKES + "Right", FAKES + "Wrong"} & set(selection.runners)
+    names = [f"good-{number}" for number in range(2 * local.AHEAD)]
+    planned = plan.plan(cases.load([case_file(tmp_path, names)]), selection)
+    planned = planned.only(lambda job: job.runner in wanted)
+    before = children()
+    opened = local.LocalEngine(selection.specs, 2)
+    opened.open()
+    started = children() - before
+    assert len(started) == 2
+    ended = opened.run(planned)
+    first = next(ended)
+    workers = children() - before
+    assert workers <= started
+    assert len(workers) == len(wanted)
+    assert Counter(job.key for job, _ in [first, *ended]) == Counter(job.key for job in planned)
+    assert children() == before
+
+
+def test_what_is_wrong_with_a_plan_leaves_no_worker_behind(tmp_path: Path) -> None:
+    before, held = children(), descriptors()
+    path = case_file(tmp_path, ONE, stride="0")
+    with pytest.raises(InputError, match="stride: 0"):
+        pipeline.run(pipeline.Options((path,), (FAKES + "Right",), out=tmp_path / "run"))
+    assert (children(), descriptors()) == (before, held)
+    assert not (tmp_path / "run").exists()
+
+
+def test_answers_come_together_while_every_worker_has_enough_to_do() -> None:
+    assert local.together([]) == local.together([0.0, 10.0]) == local.SHORTEST
+    assert local.together([0.02, 10.0]) == pytest.approx(0.005)
+    assert local.together([10.0, 10.0]) == local.LONGEST
+
+
 def test_what_a_worker_started_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held = tmp_path / "held"
     os.mkfifo(held)

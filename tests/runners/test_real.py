@@ -13,7 +13,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from conformance import cases, gate, journal, pipeline, plan, runners
+from conformance import cases, gate, journal, pipeline, plan, render, runners
 from conformance.domain.case import DTYPES, Case
 from conformance.explanation import targets
 from conformance.pipeline import Finished, Options
@@ -286,6 +286,16 @@ def test_the_journal_keeps_the_code_of_what_did_not_match(ordered: Finished) -> 
     assert len(failing) > 100
     for result in failing:
         assert result["code"] == spelled[result["case"], result["runner"], result["variant"]]
+
+
+def test_a_run_says_what_its_journal_says(ordered: Finished) -> None:
+    """To the byte of every report, with verdicts of every kind that a real run has."""
+    again = journal.read(ordered.run.folder)
+    assert again == ordered.run
+    assert {"match", "hazard", "mismatch", "error", "unsupported"} <= {each["verdict"] for each in again.results}
+    before = {path.name: path.read_bytes() for path in ordered.run.folder.iterdir()}
+    render.write(again, ordered.run.folder)
+    assert {path.name: path.read_bytes() for path in ordered.run.folder.iterdir()} == before
 
 
 def test_legacy_keras_is_for_its_own_runners_only() -> None:
