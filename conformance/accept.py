@@ -94,7 +94,7 @@ class Change:
     @property
     def summary(self) -> str:
         """The change in one line, with what a person might overlook."""
-        parts = [f"{self.path}: {len(self.entries)} entries, {len(self.new)} of them new"]
+        parts = [f"{self.path}: {len(self.entries)} known, {len(self.new)} of them new"]
         if self.younger:
             parts.append(f"{self.younger} failing jobs of cases younger than it were new, and are known from now on")
         if self.narrowed:
@@ -180,7 +180,7 @@ class _Accepting:
         going = [at for at in range(len(self.known)) if at not in self.standing]
         if going and not self.whole:
             raise InputError(
-                f"does not hold any more (nor do {len(going) - 1} others), and may reach jobs that this run left out; "
+                f"does not hold any more (one of {len(going)}), and may reach jobs that this run left out; "
                 "allowed: a whole run",
                 self.known[going[0]].where,
             )

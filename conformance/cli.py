@@ -327,7 +327,7 @@ def _reasons(new: Sequence[str], reason: str) -> list[str]:
     if reason or not new:
         return [reason] * len(new)
     if not _on_terminal():
-        raise InputError(f"{len(new)} new entries have no reason; allowed: --reason TEXT, or a terminal to ask on")
+        raise InputError(f"new entries without a reason: {len(new)}; allowed: --reason TEXT, or a terminal to ask on")
     reasons: list[str] = []
     for entry in new:
         reasons.append(click.prompt(f"\n{entry}Reason", default=reasons[-1] if reasons else None))

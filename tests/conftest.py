@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
@@ -10,6 +11,8 @@ import pytest
 
 from conformance import cases
 from conformance.domain.case import Case
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow in this process has the kernels that workers have
 
 PLAIN = {"name": "a", "input": "[6]", "kernel": "3", "padding": "same"}
 

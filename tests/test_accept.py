@@ -145,7 +145,7 @@ def test_the_difference_is_shown_and_reasons_are_written_as_given(tmp_path: Path
     (change,) = accept.accept(run_of(composed, tmp_path), tmp_path, TODAY)
     assert len(change.new) == 3
     assert "+    causes: [bias-dropped]" in change.diff
-    assert change.summary == f"{tmp_path / 'fake.yaml'}: 3 entries, 3 of them new"
+    assert change.summary == f"{tmp_path / 'fake.yaml'}: 3 known, 3 of them new"
     assert not change.path.exists()
     reasons = ['quotes " and: colons', "REASON", "a third"]
     change.write(reasons)
@@ -273,7 +273,7 @@ def test_a_run_that_left_jobs_out_drops_no_entry(tmp_path: Path) -> None:
     run = run_of(composed, tmp_path)
     run.header["selection"] = {"narrowed": True}
     path = file_of(tmp_path, DILATED, f"when: {{bias: true}}; {DROPPED}", f"when: {{rank: 2}}; {DROPPED}")
-    with pytest.raises(InputError, match=r"fake\.yaml:9:5: does not hold any more \(nor do 1 others\).*a whole run"):
+    with pytest.raises(InputError, match=r"fake\.yaml:9:5: does not hold any more \(one of 2\).*a whole run"):
         accept.accept(run, tmp_path, TODAY)
     assert "{bias: true}" in path.read_text("utf-8")
 

@@ -173,10 +173,10 @@ def test_accept_shows_first_asks_for_reasons_and_the_gate_then_holds(tmp_path: P
     shown = conformance(*target, "--dry-run")
     assert (shown.returncode, known.exists()) == (0, False)
     assert "+    causes: [unattributed]" in shown.stdout
-    assert "1 entries, 1 of them new" in shown.stdout
+    assert "1 known, 1 of them new" in shown.stdout
     ended = conformance(*target)
     assert (ended.returncode, known.exists()) == (4, False)
-    assert "1 new entries have no reason; allowed: --reason TEXT, or a terminal to ask on" in ended.stderr
+    assert "new entries without a reason: 1; allowed: --reason TEXT, or a terminal to ask on" in ended.stderr
     ended = conformance(*target, "--reason", "it is wrong")
     assert (ended.returncode, ended.stdout.splitlines()[-1]) == (0, f"wrote {known}")
     assert 'reason: "it is wrong"' in known.read_text()

@@ -330,11 +330,12 @@ class Case(_Kept):
 
     def describe(self) -> str:
         """The configuration in one line, for people."""
+        channels = f"{self.channels} channel{'s' * (self.channels > 1)}"
         parts = [
             f"{self.op} {by(self.input)}",
             *([] if self.op == "pad" else [f"k {by(self.kernel)}", f"s {by(self.stride)}", f"d {by(self.dilation)}"]),
             f"padding {spell_padding(self.padding)}",
-            f"{self.channels}→{self.filters}" if self.weighted else f"{self.channels} channels",
+            f"{self.channels}→{self.filters}" if self.weighted else channels,
         ]
         if self.op == "pad":
             parts.append(f"{self.mode} {self.value:g}" if self.mode == "constant" else self.mode)

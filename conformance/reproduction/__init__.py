@@ -139,7 +139,11 @@ IMPORTS = {"from math import prod": "prod", "from zlib import crc32": "crc32"}
 def issue(of: Reproduction) -> str:
     """A bug report in Markdown, the script in it."""
     sample = of.record.get("sample") or {}
-    shown = {name: _numbers(sample[name]) for name in ("expected", "got") if name in sample}
+    shown = {
+        name: (_numbers(sample[name]), list(np.shape(sample[name])) == sample[f"{name}_shape"])
+        for name in ("expected", "got")
+        if name in sample
+    }
     return _render("issue.md.j2", of=of, script=script(of), sample=sample, shown=shown)
 
 

@@ -31,10 +31,10 @@ READ = {
         "conv 9x10 · k 3x3 · s 2x2 · d 1x1 · padding same · 4→8 · groups 4 · bias",
     "SeparableConv2D(32, 3, padding='same', depth_multiplier=1)":
         "conv 9x10 · k 3x3 · s 1x1 · d 1x1 · padding same · 4→4 · groups 4",
-    "MaxPooling2D()": "max_pool 9x10 · k 2x2 · s 2x2 · d 1x1 · padding valid · 1 channels",
-    "MaxPool1D(3, padding='same')": "max_pool 9 · k 3 · s 3 · d 1 · padding same · 1 channels",
+    "MaxPooling2D()": "max_pool 9x10 · k 2x2 · s 2x2 · d 1x1 · padding valid · 1 channel",
+    "MaxPool1D(3, padding='same')": "max_pool 9 · k 3 · s 3 · d 1 · padding same · 1 channel",
     "AveragePooling3D(2, strides=1, padding='same')":
-        "avg_pool 9x10x11 · k 2x2x2 · s 1x1x1 · d 1x1x1 · padding same · 1 channels",
+        "avg_pool 9x10x11 · k 2x2x2 · s 1x1x1 · d 1x1x1 · padding same · 1 channel",
     "Conv2DTranspose(4, 3, strides=2, padding='same')":
         "conv_transpose 9x10 · k 3x3 · s 2x2 · d 1x1 · padding same · 1→4 · bias",
     "Conv2DTranspose(4, 2, strides=3)":
@@ -53,10 +53,10 @@ READ = {
     "nn.ConvTranspose2d(8, 4, 3, 2, 1, 1),":
         "conv_transpose 9x10 · k 3x3 · s 2x2 · d 1x1 · padding 1.1x1.1 · 8→4 · output padding 1x1 · bias",
     "nn.MaxPool2d(3, 2, 1, ceil_mode=True)":
-        "max_pool 9x10 · k 3x3 · s 2x2 · d 1x1 · padding 1.1x1.1 · 1 channels · ceil",
-    "nn.MaxPool2d(3)": "max_pool 9x10 · k 3x3 · s 3x3 · d 1x1 · padding 0.0x0.0 · 1 channels",
-    "nn.AvgPool1d(3, padding=1)": "avg_pool 9 · k 3 · s 3 · d 1 · padding 1.1 · 1 channels · padding counted",
-    "F.max_pool2d(x, 2)": "max_pool 9x10 · k 2x2 · s 2x2 · d 1x1 · padding 0.0x0.0 · 1 channels",
+        "max_pool 9x10 · k 3x3 · s 2x2 · d 1x1 · padding 1.1x1.1 · 1 channel · ceil",
+    "nn.MaxPool2d(3)": "max_pool 9x10 · k 3x3 · s 3x3 · d 1x1 · padding 0.0x0.0 · 1 channel",
+    "nn.AvgPool1d(3, padding=1)": "avg_pool 9 · k 3 · s 3 · d 1 · padding 1.1 · 1 channel · padding counted",
+    "F.max_pool2d(x, 2)": "max_pool 9x10 · k 2x2 · s 2x2 · d 1x1 · padding 0.0x0.0 · 1 channel",
     "F.conv2d(x, self.weight, self.bias, 2, 1)": "conv 9x10 · k 3x3 · s 2x2 · d 1x1 · padding 1.1x1.1 · 1→1 · bias",
     "torch.conv2d(x, w, None, 2)": "conv 9x10 · k 3x3 · s 2x2 · d 1x1 · padding 0.0x0.0 · 1→1",
     # TensorFlow
@@ -72,12 +72,12 @@ READ = {
         "conv 9x10 · k 3x3 · s 2x2 · d 1x1 · padding same · 4→4 · groups 4",
     "tf.nn.atrous_conv2d(x, w, rate=2, padding='SAME')": "conv 9x10 · k 3x3 · s 1x1 · d 2x2 · padding same · 1→1",
     "tf.nn.max_pool(x, [1, 3, 3, 1], [1, 2, 2, 1], 'SAME')":
-        "max_pool 9x10 · k 3x3 · s 2x2 · d 1x1 · padding same · 1 channels",
-    "tf.nn.max_pool(x, 3, [2], 'SAME')": "max_pool 9x10 · k 3x3 · s 2x2 · d 1x1 · padding same · 1 channels",
+        "max_pool 9x10 · k 3x3 · s 2x2 · d 1x1 · padding same · 1 channel",
+    "tf.nn.max_pool(x, 3, [2], 'SAME')": "max_pool 9x10 · k 3x3 · s 2x2 · d 1x1 · padding same · 1 channel",
     "Conv(group=2, auto_pad='SAME_UPPER')": "conv 9x10 · k 3x3 · s 1x1 · d 1x1 · padding same · 2→2 · groups 2",
-    "tf.nn.avg_pool1d(x, 3, 2, 'SAME')": "avg_pool 9 · k 3 · s 2 · d 1 · padding same · 1 channels",
+    "tf.nn.avg_pool1d(x, 3, 2, 'SAME')": "avg_pool 9 · k 3 · s 2 · d 1 · padding same · 1 channel",
     "tf.nn.pool(x, [3, 3], 'MAX', padding='SAME', dilations=[2, 2])":
-        "max_pool 9x10 · k 3x3 · s 1x1 · d 2x2 · padding same · 1 channels",
+        "max_pool 9x10 · k 3x3 · s 1x1 · d 2x2 · padding same · 1 channel",
     "tf.nn.conv2d_transpose(x, w, [1, 18, 19, 3], 2)":
         "conv_transpose 9x10 · k 3x3 · s 2x2 · d 1x1 · padding same · 1→1 · output 18x19",
     "tf.nn.conv2d_transpose(x, w, [1, 20, 21, 3], 2, 'VALID')":
@@ -94,9 +94,9 @@ READ = {
     'Y = Conv <auto_pad = "SAME_LOWER", kernel_shape: ints = [3, 3]> (X, W)':
         "conv 9x10 · k 3x3 · s 1x1 · d 1x1 · padding same_lower · 1→1",
     "MaxPool\nkernel_shape: 3, 3\nstrides: [2, 2]\nceil_mode: 1\nauto_pad: VALID":
-        "max_pool 9x10 · k 3x3 · s 2x2 · d 1x1 · padding valid · 1 channels · ceil",
+        "max_pool 9x10 · k 3x3 · s 2x2 · d 1x1 · padding valid · 1 channel · ceil",
     '{"op_type": "AveragePool", "attributes": {"kernel_shape": [3], "pads": [1, 0], "count_include_pad": 1}}':
-        "avg_pool 9 · k 3 · s 1 · d 1 · padding 1.0 · 1 channels · padding counted",
+        "avg_pool 9 · k 3 · s 1 · d 1 · padding 1.0 · 1 channel · padding counted",
     '{"op_type": "ConvTranspose", "name": "up", "kernel_shape": [3, 3], "strides": [2, 2], "output_padding": [1, 0]}':
         "conv_transpose 9x10 · k 3x3 · s 2x2 · d 1x1 · padding valid · 1→1 · output padding 1x0",
     "ConvTranspose(kernel_shape=[3], strides=[2], auto_pad='SAME_UPPER', output_shape=[18])":
