@@ -326,9 +326,10 @@ class LocalEngine:
                 if message["kind"] == "ready":
                     worker.ready = True
                     worker.opened = machine.resident(worker.process.pid)
-                    place = worker.mark.read()  # of when it had opened, which may have been read late
+                    if not lane.opening:  # to have waited for it says nothing of its jobs
+                        self._window, self._waited, self._idle = time.monotonic(), 0.0, 0.0
+                    place = worker.mark.read()  # since when it has been open: its word may have been lying here
                     lane.opening = (place.since if place else time.monotonic()) - worker.started
-                    self._window, self._waited, self._idle = time.monotonic(), 0.0, 0.0  # to wait for it is no idling
                 elif message["kind"] == "failed":
                     worker.failure = message
                 else:
