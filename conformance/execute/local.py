@@ -293,7 +293,8 @@ class LocalEngine:
         if not lane.left or not lane.workers:
             return lane.left > 0
         known = lane.seconds > WINDOW and self._idle > IDLE
-        return known and (self._source is not None or lane.rest / lane.workers > 2 * lane.opening)
+        gain = self._idle * lane.rest / lane.workers  # at most: what this process leaves of a core
+        return known and (self._source is not None or gain > 2 * lane.opening)
 
     def _feed(self, worker: WorkerProcess, lane: Lane) -> None:
         """Keep a ready worker supplied; end it when there is nothing left for it."""
