@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -250,20 +250,17 @@ def record(
     out.mkdir(parents=True, exist_ok=True)
     rendering.remove(out)
     started = time.monotonic()
-    with journal.Writer(out / journal.NAME, header, kept) as writer:
+    with journal.Writer(out / journal.NAME, header, kept) as writer, suppress(KeyboardInterrupt):
         failed = writer.failing
-        try:
-            for case, result in records:
-                writer.result(case, result)
-                if 0 < maxfail <= writer.failing - failed and writer.written < header["planned"]:
-                    return writer.run, False
-            writer.footer(
-                stale=list(map(describe_entry, judging.stale())), seconds=round(spent + time.monotonic() - started, 3)
-            )
-            return writer.run, False
-        except KeyboardInterrupt:
-            pass  # wherever it struck: what has reached the journal is to be read
-    return journal.read(out), True
+        for case, result in records:
+            writer.result(case, result)
+            if 0 < maxfail <= writer.failing - failed and writer.written < header["planned"]:
+                return writer.run, False
+        writer.footer(
+            stale=list(map(describe_entry, judging.stale())), seconds=round(spent + time.monotonic() - started, 3)
+        )
+        return writer.run, False
+    return journal.read(out), True  # wherever the interrupt struck
 
 
 def render(finished: Run, stale: Sequence[Known], interrupted: bool = False) -> Finished:

@@ -11,8 +11,9 @@ import pytest
 
 from conformance import cases
 from conformance.domain.case import Case
+from conformance.runners.tensorflow import ENVIRON
 
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow in this process has the kernels that workers have
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = ENVIRON["TF_ENABLE_ONEDNN_OPTS"]  # TensorFlow has the workers' kernels here too
 
 PLAIN = {"name": "a", "input": "[6]", "kernel": "3", "padding": "same"}
 
