@@ -72,4 +72,5 @@ def test_convolution(case: Case, run: Callable[[Case, Data], Any]) -> None:
 
 if __name__ == "__main__":
     os.environ["CASES"] = sys.argv[1]
-    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", __file__]))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    os.execv(sys.executable, command)  # anew: pytest wants to be the first to import what it may rewrite
