@@ -126,10 +126,10 @@ def work_through(options: Options) -> tuple[Run, list[Known], bool]:
         left = jobs.only(lambda job: job.key not in recorded) if recorded else jobs
         outcomes = execute(left, selection, options, workers)
         judged = judge(outcomes)
-        explained = attribute(judged, selection, options, recorded)
+        explained = attribute(judged, selection, options, recorded, workers)
         records = decide(explained, judging)
         written, interrupted = record(records, header, judging, options.out, kept, options.maxfail)
-        outcomes.close()  # ends the workers of a run that was stopped
+        outcomes.close()  # what a run that was stopped still has on a cluster
     return written, judging.stale(), interrupted
 
 
@@ -158,7 +158,7 @@ def execute(
 ) -> Generator[tuple[Job, Outcome], None, None]:
     """Every job's outcome, from workers that run side by side: those of an engine that is open, or of one anew."""
     if options.engine == "local":
-        return (workers or engine(selection, options)).run(jobs)
+        return workers.run(jobs, stay=True) if workers else engine(selection, options).run(jobs)
     from conformance.execute.cluster import DaskEngine
 
     return DaskEngine(selection.specs, options.scheduler, options.jobs, limits(options)).run(jobs)
@@ -189,6 +189,7 @@ def attribute(
     selection: Selection,
     options: Options,
     recorded: Mapping[Key, str],
+    workers: LocalEngine | None = None,
 ) -> Iterator[Judged]:
     """Every verdict, the wrong ones with what to write instead, and probed where no hypothesis fits.
 
@@ -196,7 +197,7 @@ def attribute(
     """
 
     def more(jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
-        return execute(jobs, selection, options)
+        return execute(jobs, selection, options, workers)
 
     return remedy(judged, recorded, selection.others, selection.like, more, judge)
 

@@ -302,13 +302,20 @@ class Hogs(Right):
         subprocess.run([sys.executable, "-S", "-c", self.code], check=True)
 
 
-class Leaks(Right):
-    """Keeps 4 MiB of every job; ``ATTEMPTS`` names the file in which it counts its workers."""
+class Counted(Habit):
+    """Counts its workers in the file that ``ATTEMPTS`` names."""
 
     def open(self) -> None:
-        self.kept: list[bytes] = []
         with Path(os.environ["ATTEMPTS"]).open("a") as file:
             file.write("x")
+
+
+class Leaks(Counted):
+    """Keeps 4 MiB of every job."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[bytes] = []
 
     def answer(self, x: Array, weights: Weights, case: Case, pads: Pads) -> Array:
         self.kept.append(b"x" * 2**22)

@@ -38,6 +38,16 @@ def test_a_variant_that_the_run_leaves_out_is_run_for_a_fix_and_not_recorded(tmp
     assert {result["fix"]["variant"] for result in found.values()} == {"asked"}
 
 
+def test_what_is_run_for_a_fix_is_run_in_the_worker_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = tmp_path / "attempts"
+    monkeypatch.setenv("ATTEMPTS", str(attempts))
+    found = results(run(tmp_path, "Counted", SMALL, runners=(FAKES + "Counted/symmetric",)))
+    assert {result["fix"]["variant"] for result in found.values()} == {"asked"}
+    assert attempts.read_text() == "x"
+
+
 def test_where_no_variant_is_right_there_is_no_fix(tmp_path: Path) -> None:
     found = results(run(tmp_path, "IgnoresPads", SMALL))
     assert found

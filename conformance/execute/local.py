@@ -167,6 +167,7 @@ class LocalEngine:
         self._window = time.monotonic()
         self._waited = self._idle = 0.0
         self._source: Iterator[list[tuple[int, Job]]] | None = None
+        self._stay = False
 
     def open(self) -> None:
         """Start the first workers before there is a plan, for the runners with the most variants."""
@@ -179,13 +180,17 @@ class LocalEngine:
             self._end(worker)
         self._selector.close()
 
-    def run(self, jobs: Iterable[Job | None] | Planned) -> Generator[tuple[Job, Outcome], None, None]:
+    def run(
+        self, jobs: Iterable[Job | None] | Planned, stay: bool = False
+    ) -> Generator[tuple[Job, Outcome], None, None]:
         """Every job with its outcome, in the order in which they end.
 
         Those of a plan, and others whose number is not known beforehand, are taken as the workers come to them.
         None among these says that there is no other for now: the workers stay, and whoever takes an outcome has
-        asked for one.
+        asked for one. With ``stay`` they do so after the last job as well, for the next jobs that are run here,
+        unless others are started in their place; until ``close``.
         """
+        self._stay = stay
         if isinstance(jobs, Planned):
             for name, lane in self.lanes.items():
                 lane.left, lane.stream = jobs.counts[name], grouped(jobs.of(name))
@@ -205,7 +210,7 @@ class LocalEngine:
                 for worker in self._idle_workers():
                     self._feed(worker, self._workers[worker])
                 self._start_workers()
-                if not self._workers:
+                if not self._busy():
                     if self._source:
                         continue
                     return
@@ -225,7 +230,13 @@ class LocalEngine:
                 for worker in list(self._workers):
                     yield from self._overrun(worker)
         finally:
-            self.close()
+            if not stay:
+                self.close()
+
+    def _busy(self) -> bool:
+        """Whether there is anything to wait for; where workers stay, that is jobs alone."""
+        left = any(lane.left or lane.suspects for lane in self.lanes.values())
+        return left or any(worker.waiting or not self._stay for worker in self._workers)
 
     def _draw(self, cases: float = inf) -> bool:
         """Queue the jobs of so many more cases, or of all; whether there may be more now."""
@@ -250,7 +261,7 @@ class LocalEngine:
         before = time.monotonic()
         events = self._selector.select(timeout=0)
         if not events:
-            time.sleep(together(len(one.waiting) * lane.each for one, lane in self._workers.items() if one.ready))
+            time.sleep(together(len(one.waiting) * lane.each for one, lane in self._workers.items() if one.waiting))
             events = self._selector.select(timeout=0.2)
         now = time.monotonic()
         self._waited += now - before
@@ -307,7 +318,7 @@ class LocalEngine:
         worker.flush()
         if worker.unsent and worker.requests not in self._selector.get_map():
             self._selector.register(worker.requests, selectors.EVENT_WRITE, (worker, "requests"))
-        if not worker.waiting and (worker.closing or self._source is None):
+        if not worker.waiting and (worker.closing or not (self._source or self._stay)):
             self._end(worker)
 
     def _answers(self, worker: WorkerProcess) -> Iterator[tuple[Job, Outcome]]:

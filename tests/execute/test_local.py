@@ -438,6 +438,31 @@ def test_workers_that_were_started_before_the_plan_do_its_jobs(tmp_path: Path, o
     assert children() == before
 
 
+def test_workers_that_stay_do_the_jobs_of_the_next_run(tmp_path: Path) -> None:
+    before, held = children(), descriptors()
+    first, second = (jobs(tmp_path, "Right/asked", [f"good-{each}", "good-2"]) for each in range(2))
+    opened = engine("Right")
+    stayed = []
+    for planned in (first, [], second):
+        assert [job for job, _ in opened.run(planned, stay=True)] == planned
+        stayed.append(children() - before)
+    assert len(stayed[0]) == 1
+    assert stayed == [stayed[0]] * 3
+    opened.close()
+    assert (children(), descriptors()) == (before, held)
+
+
+def test_a_worker_that_stays_makes_room_for_another_runners(tmp_path: Path) -> None:
+    selection = plan.select_runners([FAKES + "Right/asked", FAKES + "Wrong/asked"])
+    before = children()
+    opened = local.LocalEngine(selection.specs, 1)
+    planned = plan.plan(cases.load([case_file(tmp_path, ["good-0", "good-1"])]), selection)
+    assert Counter(job.key for job, _ in opened.run(planned, stay=True)) == Counter(job.key for job in planned)
+    assert len(children() - before) == 1
+    opened.close()
+    assert children() == before
+
+
 def test_what_is_wrong_with_a_plan_leaves_no_worker_behind(tmp_path: Path) -> None:
     before, held = children(), descriptors()
     path = case_file(tmp_path, ONE, stride="0")
