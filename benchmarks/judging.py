@@ -106,7 +106,7 @@ def large(changes: dict[str, Any] | None) -> float:
     """The same for a large case; its changes have to be found where they are given."""
     if changes is None:
         return unattributed(LARGE)
-    how = replace(oracle.reading(LARGE, LARGE.pads), **changes)
+    how = oracle.reading(LARGE, LARGE.pads)._replace(**changes)
     return attributing(LARGE, oracle.convolve(LARGE, tensors(LARGE), how).astype("float32"), None)
 
 

@@ -8,7 +8,8 @@ the first channel, for every begin pad that comes into question; what agrees the
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -137,7 +138,7 @@ def divided(truth: Truth, output: Array) -> Iterator[tuple[View, Hypothesis]]:
         evidence = f"what lies beyond the end pad divided between both sides, and {hypotheses.spell(halves)} cut off"
         view = View(truth.cut(halves), output, evidence=evidence)
         pads = tuple((axis.begin + half, axis.end) for axis, half in zip(over, halves, strict=True))
-        how = replace(truth.asked, pads=pads)
+        how = truth.asked._replace(pads=pads)
         if view.truth.reproduces(how, output):
             yield view, Hypothesis((AMOUNT,), how)
 
@@ -158,7 +159,7 @@ def explanations(
         if fits and hypothesis.cost > fits[0].cost:
             break
         how = hypothesis.reading
-        function = replace(how, pads=tuple((begin, 0) for begin, _ in how.pads))  # the output's size is given
+        function = how._replace(pads=tuple((begin, 0) for begin, _ in how.pads))  # the output's size is given
         if function not in known:
             known[function] = truth.reproduces(how, output, where.first if where else None)
         if known[function]:
@@ -185,14 +186,14 @@ class Screen:
 
     def begins(self, changed: Reading) -> Collection[Sizes]:
         """The begin pads of every axis that agree; the first channel is the first in any order of groups."""
-        key = replace(changed, interleave=False)
+        key = changed._replace(interleave=False)
         if key not in self._begins:
             self._begins[key] = self._search(key)
         return self._begins[key]
 
     def _search(self, changed: Reading) -> Collection[Sizes]:
         ranges = hypotheses.begins(self._case, self._spelling, changed)
-        self.tried += int(np.prod(list(map(len, ranges))))
+        self.tried += prod(map(len, ranges))
         starts = [[changed.start(axis, window) for window in windows] for axis, windows in enumerate(self._windows)]
         low = tuple(places[0] - begins[-1] for places, begins in zip(starts, ranges, strict=True))
         counts = tuple(places[-1] - places[0] + len(begins) for places, begins in zip(starts, ranges, strict=True))
@@ -201,15 +202,15 @@ class Screen:
             numbers = numbers - self._bias[list(self._windows[-1])]
         elif bias and self._truth.exact and self._bias is not None:  # of real numbers it belongs to their bound
             numbers, bias = numbers - self._bias[0], False
-        values, bound = self._values(replace(changed, bias=bias, bias_last=False), low, counts)
-        agree = np.ones([len(begins) for begins in ranges], bool)
-        for index in np.ndindex(numbers.shape):
+        values, bound = self._values(changed._replace(bias=bias, bias_last=False), low, counts)
+        agree: Any = True
+        for index in product(*map(range, numbers.shape)):
             at = tuple(
                 slice(places[one] - places[0], places[one] - places[0] + len(begins))
                 for one, places, begins in zip(index, starts, ranges, strict=True)
             )
             allowed = bound[at] if isinstance(bound, np.ndarray) else bound
-            agree &= np.abs(values[at] - numbers[index]) < (2 * allowed if changed.bias_last else allowed)
+            agree = agree & (np.abs(values[at] - numbers[index]) < (2 * allowed if changed.bias_last else allowed))
             if not agree.any():
                 return ()
         return [

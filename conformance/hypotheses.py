@@ -10,7 +10,7 @@ dilation, as a framework would.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from typing import Any, TypeVar
@@ -151,7 +151,7 @@ def _rules(case: Case, spelling: Spelling, changed: Reading) -> Iterator[tuple[s
         then = replace(case, input=spelling.converted)
         for resolved in _resolved(then, changed, case.padding):
             yield "size-frozen", resolved
-            yield "size-frozen", _as_many(case, changed, replace(changed, pads=resolved).output_shape(then)[2:])
+            yield "size-frozen", _as_many(case, changed, changed._replace(pads=resolved).output_shape(then)[2:])
     for cause, rule in wrong:
         yield from ((cause, resolved) for resolved in _resolved(case, changed, rule))
 
@@ -239,7 +239,7 @@ def hypotheses(case: Case, spelling: Spelling, output: Sizes, screen: Screen | N
         fitting: dict[Pads, Reading | None] = {}
         for more, pads in named:
             if pads not in fitting:
-                how = replace(changed, pads=pads) if tuple(begin for begin, _ in pads) in likely else None
+                how = changed._replace(pads=pads) if tuple(begin for begin, _ in pads) in likely else None
                 fitting[pads] = how if how and how.output_shape(case)[2:] == output else None
             how, together = fitting[pads], (*more, *causes)
             if how and (how != faithful or not together) and len(set(together)) == len(together) <= MOST:
@@ -254,7 +254,7 @@ def under(case: Case, spelling: Spelling, causes: Collection[str]) -> list[Readi
         left = [cause for cause in causes if cause not in some]
         for more, pads in paddings(case, spelling, changed, left):
             if len(more) == len(left):
-                found[replace(changed, pads=pads)] = None
+                found[changed._replace(pads=pads)] = None
     return list(found)
 
 
@@ -274,7 +274,7 @@ def sizes(case: Case, spelling: Spelling) -> set[Sizes]:
         if len(causes) < 2 and not (changed.flip or changed.interleave or changed.bias_last)
     }
     found = {
-        replace(changed, pads=pads).output_shape(case)[2:]
+        changed._replace(pads=pads).output_shape(case)[2:]
         for changed in windows.values()
         for pads in {pads for _, pads in paddings(case, spelling, changed)}
     }
@@ -334,14 +334,14 @@ def _among(causes: Collection[str], options: Iterable[Option]) -> list[Option]:
 def _modes(faithful: Reading, among: Collection[str]) -> Iterator[tuple[tuple[str, ...], Reading]]:
     """What the padding repeats instead of what it should, all else right."""
     if "pad-mode" in among:
-        yield from ((("pad-mode",), replace(faithful, mode=mode)) for mode in MODES if mode != faithful.mode)
+        yield from ((("pad-mode",), faithful._replace(mode=mode)) for mode in MODES if mode != faithful.mode)
 
 
 def _pad_changes(faithful: Reading, among: Collection[str]) -> Iterator[tuple[tuple[str, ...], Reading]]:
     """What a pad can do otherwise: what it repeats, its value."""
     yield (), faithful
     if faithful.mode == "constant" and faithful.fill and "pad-value" in among:
-        yield ("pad-value",), replace(faithful, fill=0.0)
+        yield ("pad-value",), faithful._replace(fill=0.0)
     yield from _modes(faithful, among)
 
 
@@ -371,13 +371,13 @@ def _pool_changes(case: Case, faithful: Reading, among: Collection[str]) -> Iter
     roundings.append(("last-window", {"rounding": "keep"}))
     for changes in product(*(_among(among, options) for options in (windows, strides, values, roundings))):
         fields = {name: value for _, change in changes for name, value in change.items()}
-        yield tuple(cause for cause, _ in changes if cause), replace(faithful, **fields)
+        yield tuple(cause for cause, _ in changes if cause), faithful._replace(**fields)
     yield from _modes(faithful, among)
 
 
 def changed(asked: Reading, found: Reading) -> dict[str, Any]:
     """What of a reading is not as asked for, besides the pads, by the names of its fields."""
-    return {name: value for name, value in asdict(found).items() if name != "pads" and value != getattr(asked, name)}
+    return {name: value for name, value in found._asdict().items() if name != "pads" and value != getattr(asked, name)}
 
 
 def explain(case: Case, asked: Reading, found: Reading) -> str:

@@ -7,9 +7,9 @@ the wrong ones, which ``hypotheses`` lists, run through the same arithmetic.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf, prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,7 @@ CHUNK = 2**22
 """Window elements gathered at a time: 32 MiB of float64."""
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """What an implementation computes: the geometry it uses, and what it does to kernel, bias and channels.
 
     ``mode`` is what the padding repeats (``geometry.MODES``), ``fill`` what that of a max pool or a pad holds. For
@@ -107,14 +106,14 @@ def reading(case: Case, pads: Pads) -> Reading:
     """The faithful reading of a case under some pads."""
     how = Reading(pads, case.stride, case.dilation, case.bias)
     if case.op == "pad":
-        return replace(how, fill=float(rounded(np.array([case.value]), case.dtype)[0]), mode=case.mode)
-    return replace(how, rounding=case.rounding, counted=case.count_include_pad) if case.pool else how
+        return how._replace(fill=float(rounded(np.array([case.value]), case.dtype)[0]), mode=case.mode)
+    return how._replace(rounding=case.rounding, counted=case.count_include_pad) if case.pool else how
 
 
 def declared(case: Case, spelling: Spelling) -> Reading:
     """The faithful reading of what a variant declares."""
     how = reading(case, spelling.pads)
-    return replace(how, rounding=spelling.rounding) if spelling.rounding else how
+    return how._replace(rounding=spelling.rounding) if spelling.rounding else how
 
 
 def compute(case: Case, data: Data, how: Reading) -> Reference:
@@ -166,7 +165,7 @@ def transpose(case: Case, data: Data, how: Reading) -> Reference:
     plain = replace(
         case, op="conv", input=spread.shape[2:], stride=ones, padding=pads, output_padding=(), output_shape=()
     )
-    return convolve(plain, Data(spread, weights, data.bias), replace(how, pads=pads, stride=ones, flip=not how.flip))
+    return convolve(plain, Data(spread, weights, data.bias), how._replace(pads=pads, stride=ones, flip=not how.flip))
 
 
 def convolve(case: Case, data: Data, how: Reading) -> Reference:
@@ -241,7 +240,7 @@ def _phased_sums(case: Case, data: Data, how: Reading) -> Reference:
         (axis.begin, max(places) + axis.extent - axis.size - axis.begin)
         for places, axis in zip(starts, how.axes(case), strict=True)
     )
-    dense = _sums(case, data, replace(how, pads=pads, stride=(1,) * case.rank, phased=False))
+    dense = _sums(case, data, how._replace(pads=pads, stride=(1,) * case.rank, phased=False))
     places: tuple[Any, ...] = (..., *np.ix_(*starts))
     picked: Reference = dense[places]
     return picked

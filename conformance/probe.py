@@ -239,7 +239,7 @@ def _check(probes: Sequence[Case], outputs: Sequence[Array], found: Found, axes:
     stride = tuple(axis.stride or asked for axis, asked in zip(axes, case.stride, strict=True))
     dilation = tuple(axis.dilation or asked for axis, asked in zip(axes, case.dilation, strict=True))
     reading = Reading(tuple((axis.begin, 0) for axis in axes), stride, dilation, bias, bias_last=bias_last)
-    reading = replace(reading, pads=pads_for(reading.axes(replace(case, kernel=kernel)), outputs[0].shape[2:]))
+    reading = reading._replace(pads=pads_for(reading.axes(replace(case, kernel=kernel)), outputs[0].shape[2:]))
     flips = [number for number, axis in enumerate(axes) if axis.flipped]
     for probe, output in zip(probes, outputs, strict=True):
         _compare(probe, output, _forward(probe, reading, order, flips, links))
@@ -247,7 +247,7 @@ def _check(probes: Sequence[Case], outputs: Sequence[Array], found: Found, axes:
     straight, backwards = list(range(case.rank)), list(reversed(range(case.rank)))
     flippable = [number for number, axis in enumerate(axes) if axis.flipped is not None]
     simple = order in (straight, backwards) and flips in ([], flippable) and channels in ("", "interleaved")
-    named = replace(reading, flip=bool(flips), swap=order != straight, interleave=channels == "interleaved")
+    named = reading._replace(flip=bool(flips), swap=order != straight, interleave=channels == "interleaved")
     over = reading.axes(replace(case, kernel=kernel))
     return replace(
         found,
@@ -442,7 +442,7 @@ def _pad(probes: Sequence[Case], outputs: Sequence[Array], found: Found) -> Foun
         ]
         if None in pads:
             continue
-        reading = replace(oracle.reading(case, tuple(filter(None, pads))), fill=fill, mode=mode)
+        reading = oracle.reading(case, tuple(filter(None, pads)))._replace(fill=fill, mode=mode)
         try:
             _compare(case, output, oracle.compute(case, tensors(case), reading))
         except InexpressibleError as error:

@@ -175,7 +175,7 @@ def stretched(found: Found, case: Case, outcome: Outcome) -> Reading:
     reading = found.reading
     if found.case.input == case.input:
         return reading
-    return replace(reading, pads=pads_for(reading.axes(case), outcome.output.shape[2:]))
+    return reading._replace(pads=pads_for(reading.axes(case), outcome.output.shape[2:]))
 
 
 def name(case: Case, spelling: Spelling, how: Reading) -> tuple[str, ...]:
@@ -187,14 +187,14 @@ def name(case: Case, spelling: Spelling, how: Reading) -> tuple[str, ...]:
     over = how.axes(case)
     fill = asked.fill if how.fill == asked.fill else 0.0  # any other value has the same name
     for causes, changed in hypotheses.changes(case, asked):
-        alike = replace(changed, pads=how.pads)
-        if replace(how, stride=changed.stride, dilation=changed.dilation, fill=fill) != alike:
+        alike = changed._replace(pads=how.pads)
+        if how._replace(stride=changed.stride, dilation=changed.dilation, fill=fill) != alike:
             continue
         if same_elements(over, alike.axes(case)):
             named = (
                 some
                 for some, pads in hypotheses.paddings(case, spelling, changed)
-                if same_elements(over, replace(changed, pads=pads).axes(case))
+                if same_elements(over, changed._replace(pads=pads).axes(case))
             )
             together = (*next(named, (hypotheses.AMOUNT,)), *causes)
             return tuple(sorted(together, key=hypotheses.ORDER.__getitem__))

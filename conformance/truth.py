@@ -101,9 +101,8 @@ class Truth:
 
     def dense(self, how: Reading, low: Sizes, counts: Sizes) -> tuple[Reference, Reference | float]:
         """The windows of a reading at stride 1: ``counts`` of them, the first one at the input index ``low``."""
-        over = [replace(axis, begin=-first, stride=1) for axis, first in zip(how.axes(self.case), low, strict=True)]
-        ones = (1,) * self.case.rank
-        return self.fresh(replace(how, pads=pads_for(over, counts), stride=ones, phased=False))
+        every = how._replace(pads=tuple((-first, 0) for first in low), stride=(1,) * self.case.rank, phased=False)
+        return self.fresh(every._replace(pads=pads_for(every.axes(self.case), counts)))
 
     def part(self, how: Reading, block: Sequence[range]) -> tuple[Reference, Reference | float]:
         """Some windows of a reading, those of a range on each axis."""
@@ -130,7 +129,7 @@ class Truth:
         if output.shape != how.output_shape(self.case):
             return False
         if self.case.op != "conv" and not how.bias_last and self.case.filters > 1:
-            if not within(output[:1, :1], *self.first_channel.fresh(replace(how, interleave=False))):
+            if not within(output[:1, :1], *self.first_channel.fresh(how._replace(interleave=False))):
                 return False
         elif self.case.op == "conv" and output.size * self.case.products >= LARGE:
             blocks = list(product(*map(_samples, sizes)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from math import prod
 from typing import Any
@@ -93,12 +93,12 @@ APART = [{"kernel-flipped", "axes-swapped"}, {"dilation-ignored", "dilation-with
 def made(case: Case, *together: Mistake, ruled: bool) -> Reading | None:
     """The reading of who makes these mistakes, the padding a rule or numbers; None where it has no output."""
     changes = {name: value for mistake in together for name, value in mistake.changes.items()}
-    how = replace(oracle.reading(case, case.pads), **changes)
+    how = oracle.reading(case, case.pads)._replace(**changes)
     pads = next((mistake.pads for mistake in together if mistake.pads), case.padding if ruled else case.pads)
     if isinstance(pads, str):
         kernel = case.kernel[::-1] if how.swap else case.kernel
         pads = pads_by_rule(pads, case.input, kernel, how.stride, how.dilation)
-    how = replace(how, pads=pads)
+    how = how._replace(pads=pads)
     shape = how.output_shape(case)
     return how if min(shape) > 0 and (not how.bias_last or shape[-1] == case.filters) else None
 

@@ -128,7 +128,7 @@ def test_a_lower_precision_is_rejected_and_named_precision(dtype: str, lower: st
 def test_an_output_of_a_lower_type_is_held_to_what_that_type_can_do() -> None:
     case = conv(dtype="float64", channels=16)
     right, wrong = (
-        oracle.convolve(case, tensors(case), replace(oracle.reading(case, case.pads), flip=flip)).astype("float32")
+        oracle.convolve(case, tensors(case), oracle.reading(case, case.pads)._replace(flip=flip)).astype("float32")
         for flip in (False, True)
     )
     assert verdict_of(case, right).causes == ("dtype",)
@@ -188,7 +188,7 @@ def test_one_element_just_outside_every_bound_is_wrong(dtype: str, share: float)
 def test_no_bound_excuses_a_wrong_reading(dtype: str, how: dict[str, Any]) -> None:
     for channels, batch in product((1, 16, 64), (1, 16)):
         case = conv(dtype=dtype, channels=channels, batch=batch, bias=True)
-        wrong = oracle.convolve(case, tensors(case), replace(oracle.reading(case, case.pads), **how))
+        wrong = oracle.convolve(case, tensors(case), oracle.reading(case, case.pads)._replace(**how))
         verdict = verdict_of(case, stored(wrong, dtype))
         assert verdict.kind == "mismatch"
         assert not {"precision", "unattributed"} & set(verdict.causes)

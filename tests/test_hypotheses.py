@@ -42,7 +42,7 @@ def named_pads(case: Case, by_rule: bool = False, pads: Pads | None = None) -> s
 
 def causes_of(case: Case, by_rule: bool = False, **changes: Any) -> set[frozenset[str]]:
     """The causes of the hypotheses that have this very reading."""
-    how = replace(oracle.reading(case, case.pads), **changes)
+    how = oracle.reading(case, case.pads)._replace(**changes)
     output = how.output_shape(case)[2:]
     return {
         frozenset(found.causes)
@@ -130,7 +130,7 @@ def test_every_kind_of_mistake_has_its_name_and_they_compose(
 
 def test_a_crop_comes_into_question_where_the_stride_is_another_one() -> None:
     case = conv((9, 9), (3, 2), stride=(1, 3))
-    how = replace(oracle.reading(case, case.pads), stride=(1, 1))
+    how = oracle.reading(case, case.pads)._replace(stride=(1, 1))
     assert hypotheses.begins(case, spelled(case), how) == (range(4), range(-2, 4))
 
 
@@ -290,8 +290,8 @@ def test_a_reading_is_told_in_one_sentence(changes: dict[str, Any], sentence: st
     if {"dilation", "stride"} & set(changes):
         case = replace(case, stride=(2, 1), dilation=(1, 2))
     asked = oracle.reading(case, case.pads)
-    assert sentence in explain(case, asked, replace(asked, **changes))
-    assert bool(sentence) == bool(explain(case, asked, replace(asked, **changes)))
+    assert sentence in explain(case, asked, asked._replace(**changes))
+    assert bool(sentence) == bool(explain(case, asked, asked._replace(**changes)))
 
 
 def test_pads_and_sizes_as_people_write_them() -> None:
@@ -316,7 +316,7 @@ def test_the_readings_of_some_causes_are_all_that_have_exactly_these(case: Case,
     of: dict[tuple[str, ...], set[oracle.Reading]] = {}
     for some, changed in hypotheses.changes(case, oracle.declared(case, spelling)):
         for more, pads in hypotheses.paddings(case, spelling, changed):
-            of.setdefault(tuple(sorted((*some, *more))), set()).add(replace(changed, pads=pads))
+            of.setdefault(tuple(sorted((*some, *more))), set()).add(changed._replace(pads=pads))
     assert len(of) > 5
     for causes, readings in of.items():
         again = set(hypotheses.under(case, spelling, causes))

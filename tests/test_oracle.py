@@ -91,7 +91,7 @@ every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
 def answer(case: Case, **changes: Any) -> np.ndarray[Any, Any]:
     """The reference of a case, with anything about its reading changed."""
-    return oracle.convolve(case, tensors(case), replace(oracle.reading(case, case.pads), **changes))
+    return oracle.convolve(case, tensors(case), oracle.reading(case, case.pads)._replace(**changes))
 
 
 def slow_convolve(case: Case, data: Data, pads: Pads) -> list[Any]:
@@ -259,7 +259,7 @@ def test_transposed_convolutions_are_pytorchs(case: Case) -> None:
 def test_a_zero_in_a_max_pools_padding_wins_over_negative_elements() -> None:
     case = POOLS["max_pool-1d"]
     how = oracle.reading(case, case.pads)
-    right, wrong = (oracle.compute(case, tensors(case), replace(how, fill=fill)) for fill in (how.fill, 0.0))
+    right, wrong = (oracle.compute(case, tensors(case), how._replace(fill=fill)) for fill in (how.fill, 0.0))
     assert right.max() < 0
     assert np.array_equal(wrong[..., 1:], right[..., 1:])
     assert not wrong[..., 0].any()
@@ -285,7 +285,7 @@ def test_a_pad_is_numpys(mode: str, size: tuple[int, ...], pads: Pads) -> None:
     data = tensors(case)
     value = {"constant_values": 1.5} if mode == "constant" else {}
     expected = np.pad(data.input, [(0, 0), (0, 0), *pads], mode=PADS[mode], **value)  # type: ignore[call-overload]
-    found = oracle.compute(case, data, replace(oracle.reading(case, pads), fill=1.5))
+    found = oracle.compute(case, data, oracle.reading(case, pads)._replace(fill=1.5))
     assert np.array_equal(found, expected)
     assert oracle.reading(case, pads).output_shape(case) == expected.shape
 
@@ -308,7 +308,7 @@ def test_the_largest_of_no_element_is_minus_infinity() -> None:
 @pytest.mark.filterwarnings("error")
 def test_a_window_of_padding_only_averages_to_no_number() -> None:
     case = of("avg_pool", (2,), (2,), padding="valid")
-    found = oracle.compute(case, tensors(case), replace(oracle.reading(case, case.pads), pads=((0, 3),)))
+    found = oracle.compute(case, tensors(case), oracle.reading(case, case.pads)._replace(pads=((0, 3),)))
     assert np.isnan(found[..., -1]).all()
     assert np.isfinite(found[..., :2]).all()
 

@@ -25,7 +25,7 @@ def test_its_convolution_and_the_oracle_are_of_one_mind() -> None:
         if found is not None:
             assert np.array_equal(found, oracle.convolve(case, tensors(case), oracle.reading(case, case.pads)))
             seen += 1
-            phased = oracle.convolve(case, tensors(case), replace(oracle.reading(case, case.pads), phased=True))
+            phased = oracle.convolve(case, tensors(case), oracle.reading(case, case.pads)._replace(phased=True))
             assert np.array_equal(compute(case, tensors(case), replace(layer, phased=True)), phased)  # type: ignore[arg-type]
     assert seen > 40
 

@@ -52,7 +52,7 @@ def probed(of: Case, how: Reading, bend: Callable[[Array], Array] = np.asarray) 
 
 def faithful(of: Case, **changes: Any) -> Reading:
     """The reading that a case asks for, with some changes."""
-    return replace(oracle.reading(of, of.pads), **changes)
+    return oracle.reading(of, of.pads)._replace(**changes)
 
 
 def test_what_is_asked_for_is_read_back_in_one_execution() -> None:

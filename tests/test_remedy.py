@@ -97,7 +97,7 @@ def read_back(case: Case, **changes: Any) -> tuple[Verdict, Verdict]:
     """The verdict on what an implementation gives that reads a case so, without a probe and with one."""
 
     def output(of: Case) -> Any:
-        how = replace(oracle.reading(of, of.pads), **changes)
+        how = oracle.reading(of, of.pads)._replace(**changes)
         return oracle.compute(of, tensors(of), how).astype(of.dtype)
 
     job, outcome = Job(case, "fake", "v", Spelling(case.pads, "f(x)")), Outcome("completed", output(case))

@@ -261,22 +261,22 @@ PADDINGS: dict[str, tuple[str, tuple[str, ...], Change]] = {
 
 def _with(**fields: Any) -> Callable[[Case], Reading]:
     """The asked reading with other fields, each a value or a function of the case."""
-    return lambda case: replace(
-        asked(case), **{name: value(case) if callable(value) else value for name, value in fields.items()}
+    return lambda case: asked(case)._replace(
+        **{name: value(case) if callable(value) else value for name, value in fields.items()}
     )
 
 
 def _undilated(case: Case) -> Reading:
-    return replace(_pads(_named(_again(dilation=_ones)))(case), dilation=_ones(case))
+    return _pads(_named(_again(dilation=_ones)))(case)._replace(dilation=_ones(case))
 
 
 def _phased(case: Case) -> Reading:
-    return replace(asked(case), phased=max(case.stride) > 1 < max(case.dilation))
+    return asked(case)._replace(phased=max(case.stride) > 1 < max(case.dilation))
 
 
 def _bias_last(case: Case) -> Reading:
     fits = case.bias and case.asked[-1].output == case.filters
-    return replace(asked(case), bias_last=fits)
+    return asked(case)._replace(bias_last=fits)
 
 
 def _without_output_padding(case: Case) -> Reading:
