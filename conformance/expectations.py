@@ -50,7 +50,7 @@ class Known:
 
     def reaches(self, facts: Facts, names: Collection[str] = EVERYTHING) -> bool:
         """Whether a job is meant, as far as the facts of these names tell."""
-        return not any(name in names and not test(facts[name]) for name, test in self.tests.items())
+        return all(test(facts[name]) for name, test in self.tests.items() if name in names)
 
 
 @dataclass(frozen=True)

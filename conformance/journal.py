@@ -57,6 +57,9 @@ SUM = ',"crc":"%08x"}'
 SUM_LENGTH = len(SUM % 0)
 SUMMED = re.compile(rb',"crc":"([0-9a-f]{8})"\}$')
 
+PLAIN = frozenset((str, int, bool, type(None)))
+"""The types of which a journal gives back what it was given."""
+
 Record = dict[str, Any]
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
@@ -170,7 +173,7 @@ def result_record(judged: Judged) -> Record:
 
 def plain(record: Mapping[str, Any]) -> Record:
     """A record as a journal gives it back: lists for tuples, and text for what is not finite."""
-    return {name: _plain(value) for name, value in record.items()}
+    return {name: value if type(value) in PLAIN else _plain(value) for name, value in record.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -204,10 +204,11 @@ def attribute(
 
 def decide(judged: Iterable[Judged], judging: Gate) -> Iterator[tuple[Record, Record]]:
     """Every verdict's result at the gate: the case's record and the job's."""
-    case: Record = {}
+    cases: dict[str, Record] = {}  # the journal keeps them as well
     for item in judged:
-        if case.get("id") != item.job.case.id:
-            case = journal.case_record(item.job.case)
+        case = cases.get(item.job.case.id)
+        if case is None:
+            case = cases[item.job.case.id] = journal.case_record(item.job.case)
         result = journal.result_record(item)
         yield case, decided(case, result, judging)
 

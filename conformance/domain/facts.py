@@ -98,7 +98,7 @@ class CaseFacts(Dict[str, Any]):
     """The facts of a case as the journal records it, each worked out when it is first asked for."""
 
     def __init__(self, case: Mapping[str, Any]) -> None:
-        super().__init__((name, case[name]) for name in AS_RECORDED)
+        super().__init__({name: case[name] for name in AS_RECORDED})
         self.case = case
         self.size, self.kernel, self.stride, self.dilation = (tuple(case[name]) for name in AXIS_FACTS)
         self.pads = tuple((begin, end) for begin, end in case["pads"])
