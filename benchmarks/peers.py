@@ -2,7 +2,8 @@
 
 Each is measured as ``marginal`` measures: whole processes with a few and with many of the same cases;
 of the backend runner's own tests, once and several times all of them. The suite runs the same
-frameworks on the same cases: an execution of pytest is a case in a framework, of Polygraphy one of its runners'.
+frameworks on the same cases: an execution of pytest is a case in a framework, of Polygraphy a model in one of its two
+runners, ONNX Runtime with and without graph optimisations, which are two variants here (``onnxruntime_levels``).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from benchmarks.marginal import ENVIRON, check, run
 from benchmarks.measure import ROOT, Ratio, medians
 
 FRAMEWORKS = ("torch/explicit", "tensorflow/explicit", "keras/zeropad", "onnxruntime/pads")
-ONE = ("onnxruntime/pads",)
+LEVELS = ("benchmarks.onnxruntime_levels:Levels/pads", "benchmarks.onnxruntime_levels:Levels/pads-unoptimized")
 PYTEST = ["-m", "benchmarks.peer_pytest"]
 BACKEND = 21
 """Times that ONNX's node tests run."""
@@ -34,11 +35,11 @@ def ratios(quick: bool) -> Iterator[Ratio]:
         yield Ratio("an execution in pytest", peer, "this suite", own, 5.0, least=True)
         if importlib.util.find_spec("polygraphy"):
             command = ["-m", "benchmarks.peer_polygraphy"]
-            peer, own = executions(folder / "polygraphy", command, 2, ONE, few, many, repeats)
+            peer, own = executions(folder / "polygraphy", command, len(LEVELS), LEVELS, few, many, repeats)
             yield Ratio("an execution in Polygraphy", peer, "this suite", own, 10.0, least=True)
         else:
             print("Polygraphy is not installed; try: python -m pip install polygraphy")
-            _, own = executions(folder / "alone", ["-c", ""], 1, ONE, few, many, repeats)
+            _, own = executions(folder / "alone", ["-c", ""], 1, LEVELS, few, many, repeats)
     yield Ratio("a test in ONNX's runner", backend(repeats), "this suite", own)
 
 

@@ -204,9 +204,13 @@ def spelled(case: Case, name: str, runner: Runner, variants: Iterable[str] | Non
     if case.op not in runner.ops:
         return []
     found: list[tuple[str, Spelling]] = []
+    written: dict[int, Spelling | None] = {}  # several variants may write a case alike, and run it otherwise
     checked: Sequence[AnyAxis] = ()
     for variant in runner.variants if variants is None else variants:
-        spelling = runner.variants[variant](case)
+        write = runner.variants[variant]
+        if id(write) not in written:
+            written[id(write)] = write(case)
+        spelling = written[id(write)]
         if spelling is None:
             continue
         over = case.axes(spelling.pads, spelling.rounding)
