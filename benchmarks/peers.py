@@ -1,7 +1,7 @@
 """What an execution costs otherwise: a suite in pytest, Polygraphy's Comparator, ONNX's backend test runner.
 
-Each is measured as ``marginal`` measures: whole processes with a few and with many of the same cases;
-of the backend runner's own tests, once and several times all of them. The suite runs the same
+Each is measured as ``marginal`` measures: whole processes with a few and with many of the same cases, both worth a
+second worker; of the backend runner's own tests, once and several times all of them. The suite runs the same
 frameworks on the same cases: an execution of pytest is a case in a framework, of Polygraphy a model in one of its two
 runners, ONNX Runtime with and without graph optimisations, which are two variants here (``onnxruntime_levels``).
 """
@@ -28,18 +28,18 @@ BACKEND = 21
 
 def ratios(quick: bool) -> Iterator[Ratio]:
     """Each peer's execution against the suite's."""
-    few, many, repeats = (80, 160, 1) if quick else (2_000, 6_000, 1)
+    few, many, more, repeats = (80, 160, 240, 1) if quick else (2_000, 6_000, 20_000, 1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         peer, own = executions(folder / "pytest", PYTEST, len(FRAMEWORKS), FRAMEWORKS, few, many, 1)
         yield Ratio("an execution in pytest", peer, "this suite", own, 5.0, least=True)
         if importlib.util.find_spec("polygraphy"):
             command = ["-m", "benchmarks.peer_polygraphy"]
-            peer, own = executions(folder / "polygraphy", command, len(LEVELS), LEVELS, few, many, repeats)
+            peer, own = executions(folder / "polygraphy", command, len(LEVELS), LEVELS, many, more, repeats)
             yield Ratio("an execution in Polygraphy", peer, "this suite", own, 10.0, least=True)
         else:
             print("Polygraphy is not installed; try: python -m pip install polygraphy")
-            _, own = executions(folder / "alone", ["-c", ""], 1, LEVELS, few, many, repeats)
+            _, own = executions(folder / "alone", ["-c", ""], 1, LEVELS, many, more, repeats)
     yield Ratio("a test in ONNX's runner", backend(repeats), "this suite", own)
 
 
