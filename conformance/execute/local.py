@@ -21,12 +21,15 @@ from conformance.domain.records import Failure, Job, Outcome, Planned
 from conformance.domain.tensors import element
 from conformance.errors import InputError
 from conformance.execute import machine
-from conformance.execute.process import WorkerProcess
+from conformance.execute.process import ROOM, WorkerProcess
 from conformance.runners.contract import Runner
 from conformance.runners.protocol import GarbageError
 
-AHEAD = 32
+AHEAD, MOST_AHEAD = 32, 128
 """Jobs that a worker has at once: enough to keep it busy, few enough to share with another."""
+
+MOMENT = 0.05
+"""Seconds of work for which it has more than the least of them, where they are that short."""
 
 STARTS = 3
 """Attempts to start a runner's worker, or to get one job further, before its jobs are left not run."""
@@ -40,11 +43,11 @@ WINDOW = 1.0
 IDLE = 0.25
 """The share of waiting above which a second worker for a runner helps."""
 
-SHORTEST, LONGEST = 0.001, 0.02
+SHORTEST, LONGEST = 0.001, 0.05
 """Seconds in which answers may come together: to be woken by each costs more than to take it."""
 
 AT_HAND = 0.25
-"""The share of a worker's work in which answers may come together: it does not run out meanwhile."""
+"""The share of a worker's work, and of its channel, in which they may: neither runs out of room meanwhile."""
 
 STUCK = 4
 """Job deadlines without a word after which a worker between two jobs is taken for stuck."""
@@ -107,11 +110,17 @@ class Lane:
     opening: float = 0.0
     seconds: float = 0.0
     finished: int = 0
+    received: int = 0
 
     @property
     def each(self) -> float:
         """Seconds of a job, estimated before the first has ended."""
         return self.seconds / self.finished if self.finished else 0.01
+
+    def calm(self, worker: WorkerProcess) -> float:
+        """Seconds until a worker has done all that it has, or its channel is full of answers."""
+        work = len(worker.waiting) * self.each
+        return min(work, ROOM / self.received * self.seconds) if self.received else work
 
     @property
     def rest(self) -> float:
@@ -148,9 +157,9 @@ def grouped(jobs: Iterable[Job | None]) -> Iterator[list[tuple[int, Job]]]:
     return ([(number, job) for number, job in group if job] for _, group in groups)
 
 
-def together(work: Iterable[float]) -> float:
-    """The seconds in which answers may come together, of workers that have so many seconds of work each."""
-    return max(SHORTEST, min(LONGEST, AT_HAND * min(work, default=0.0)))
+def together(calm: Iterable[float]) -> float:
+    """The seconds in which answers may come together, of workers that need nothing for so many seconds."""
+    return max(SHORTEST, min(LONGEST, AT_HAND * min(calm, default=0.0)))
 
 
 class LocalEngine:
@@ -261,7 +270,7 @@ class LocalEngine:
         before = time.monotonic()
         events = self._selector.select(timeout=0)
         if not events:
-            time.sleep(together(len(one.waiting) * lane.each for one, lane in self._workers.items() if one.waiting))
+            time.sleep(together(lane.calm(one) for one, lane in self._workers.items() if one.waiting))
             events = self._selector.select(timeout=0.2)
         now = time.monotonic()
         self._waited += now - before
@@ -309,7 +318,8 @@ class LocalEngine:
 
     def _feed(self, worker: WorkerProcess, lane: Lane) -> None:
         """Keep a ready worker supplied; end it when there is nothing left for it."""
-        while len(worker.waiting) < AHEAD and not worker.closing:
+        ahead = max(AHEAD, min(MOST_AHEAD, int(MOMENT / lane.each), worker.room // 4))
+        while len(worker.waiting) < ahead and not worker.closing:
             while not lane.left and self._draw(1):
                 pass
             if not lane.left:
@@ -351,8 +361,10 @@ class LocalEngine:
                     outcome = self._outcome(message, payload, worker)
                     worker.last, job = worker.waiting.popleft()
                     lane.stumbles = 0
+                    worker.answered += 1
                     lane.seconds += outcome.seconds
                     lane.finished += 1
+                    lane.received += len(payload)
                     ended.append((job, outcome))
         except (GarbageError, KeyError, TypeError, ValueError) as error:
             garbage = f"the worker's answer cannot be read: {error}"
@@ -396,6 +408,7 @@ class LocalEngine:
                 yield from self._lost(worker, "crashed", reason)
                 return
             worker.closing |= worker.ready and held > (worker.opened + self.memory) / 2  # it has grown; rather anew
+            worker.room = worker.answered * (self.memory - held) // max(held - worker.opened, 1)
         if worker.ready and not worker.waiting:
             return
         if not worker.ready:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import mmap
 import struct
-from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Tuple
 from zlib import crc32
 
 from conformance.domain.records import STAGES
@@ -32,14 +32,19 @@ class GarbageError(Exception):
 
 def encode(message: Dict[str, Any], payload: bytes = b"") -> bytes:
     """One frame."""
-    text = _text_of(message).encode()
+    return frame(_text_of(message).encode(), payload)
+
+
+def frame(text: bytes, payload: bytes = b"") -> bytes:
+    """One frame of a message's JSON."""
     return b"".join((_HEADER.pack(_MAGIC, len(text), crc32(text), len(payload), crc32(payload)), text, payload))
 
 
 class Decoder:
-    """Takes bytes as they come and gives whole frames; ``GarbageError`` where they are none."""
+    """Takes bytes as they come and gives whole frames, JSON read by ``loads``; ``GarbageError`` where they are none."""
 
-    def __init__(self) -> None:
+    def __init__(self, loads: Callable[[bytes], Any] = json.loads) -> None:
+        self._loads = loads
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Tuple[Dict[str, Any], bytes]]:
@@ -56,7 +61,7 @@ class Decoder:
             del self._buffer[:end]
             if crc32(text) != text_sum or crc32(payload) != payload_sum:
                 raise GarbageError("a frame's checksum is wrong")
-            yield json.loads(text), payload
+            yield self._loads(text), payload
 
 
 class Place(NamedTuple):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, deque
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,9 +23,9 @@ from conformance.domain.records import OUTCOMES, Job, Outcome
 from conformance.errors import InputError
 from conformance.execute import local
 from conformance.execute.local import STARTS, Limits
-from conformance.execute.process import PINNED, TAIL
+from conformance.execute.process import PINNED, ROOM, TAIL
 from tests import small_runs
-from tests.fakes import LAST_WORDS, ROOT, name_of
+from tests.fakes import LAST_WORDS, ROOT, Right, name_of
 from tests.small_runs import BETWEEN, FAKES, STAGES, case_file, engine, jobs, outcomes, results
 
 ONE = ("good-0", "bad-build", "good-1", "bad-run", "good-2")
@@ -359,6 +360,7 @@ def test_more_jobs_than_a_worker_is_given_at_once_come_back_in_order(tmp_path: P
 
 def test_a_plans_jobs_are_made_as_the_worker_comes_to_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "AHEAD", 4)
+    monkeypatch.setattr(local, "MOST_AHEAD", 4)
     selection = plan.select_runners([FAKES + "Right/asked"])
     planned = plan.plan(cases.load([case_file(tmp_path, [f"good-{number}" for number in range(300)])]), selection)
     assert planned.total == 300
@@ -476,6 +478,40 @@ def test_answers_come_together_while_every_worker_has_enough_to_do() -> None:
     assert local.together([]) == local.together([0.0, 10.0]) == local.SHORTEST
     assert local.together([0.02, 10.0]) == pytest.approx(0.005)
     assert local.together([10.0, 10.0]) == local.LONGEST
+
+
+def test_answers_that_fill_the_channel_do_not_wait_for_others() -> None:
+    lane = local.Lane(Right(), "")
+    worker: Any = SimpleNamespace(waiting=[None] * 8)
+    assert lane.calm(worker) == 8 * lane.each
+    lane.seconds, lane.finished, lane.received = 1.0, 100, 0
+    assert lane.calm(worker) == pytest.approx(0.08)
+    lane.received = 100 * ROOM
+    assert lane.calm(worker) == pytest.approx(0.01), "one answer fills it"
+
+
+def test_jobs_that_are_short_are_given_more_at_once_but_not_to_a_worker_that_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The most that a worker ever has is seen from how many of a plan's jobs are made."""
+    monkeypatch.setenv("ATTEMPTS", str(tmp_path / "attempts"))
+    monkeypatch.setattr(local, "WATCH", 0.0)
+    monkeypatch.setattr(local, "MOMENT", 1.0)
+    names = [f"good-{number}" for number in range(400)]
+    for fake, most in (("Right/asked", local.MOST_AHEAD), ("Leaks/asked", local.AHEAD)):
+        taken = ended = ahead = 0
+
+        def taking(fake: str = fake) -> Iterator[Job]:
+            nonlocal taken
+            for job in jobs(tmp_path, fake, names):
+                taken += 1
+                yield job
+
+        for _ in engine(fake.partition("/")[0], limits=Limits(memory=512 << 20)).run(taking()):
+            ended += 1
+            ahead = max(ahead, taken - ended)
+        assert ended == taken == len(names)
+        assert most / 2 < ahead <= 2 * most
 
 
 def test_what_a_worker_started_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
