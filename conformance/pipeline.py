@@ -30,7 +30,7 @@ from conformance.expectations import Expectations, Known
 from conformance.gate import Gate
 from conformance.journal import Record, Run
 from conformance.judge import Judge
-from conformance.plan import Plan, Selection
+from conformance.plan import Plan, Selected, Selection
 from conformance.remedy import UNKNOWN, remedy
 from conformance.render import notebook, summary_json
 from conformance.render.digest import digest
@@ -360,20 +360,24 @@ def describe(options: Options, selection: Selection, jobs: Plan, plan: Plan) -> 
             "shard": list(options.shard),
             "narrowed": narrowed or part,
         },
-        "runners": {
-            name: {
-                "spec": chosen.spec,
-                "where": chosen.where,
-                "packages": chosen.packages,
-                **({"interpreter": chosen.runner.python} if chosen.runner.python else {}),
-                "control": chosen.runner.control,
-                "variants": list(chosen.variants),
-                "narrowed": len(chosen.variants) < len(chosen.runner.variants),
-            }
-            for name, chosen in selection.runners.items()
-        },
+        "runners": {name: describe_runner(chosen) for name, chosen in selection.runners.items()},
         "missing": selection.missing,
         **({"plan": whole} if whole else {}),
+    }
+
+
+def describe_runner(chosen: Selected) -> Record:
+    """What the header says of a runner; nothing of what it does not have."""
+    environ = {name: value for name, value in chosen.runner.environ.items() if name != "PYTHONPATH"}  # a place
+    own = {"interpreter": chosen.runner.python, "environ": environ}
+    return {
+        "spec": chosen.spec,
+        "where": chosen.where,
+        "packages": chosen.packages,
+        **{name: value for name, value in own.items() if value},
+        "control": chosen.runner.control,
+        "variants": list(chosen.variants),
+        "narrowed": len(chosen.variants) < len(chosen.runner.variants),
     }
 
 

@@ -12,7 +12,7 @@ from conformance import journal, pipeline
 from conformance.domain.records import Job, Outcome
 from conformance.errors import InputError
 from conformance.pipeline import Options
-from tests import small_runs
+from tests import fakes, small_runs
 from tests.small_runs import FAKES, case_file, timeless
 
 NAMES = ("bad-0", "good-0", "good-1", "bad-1", "good-2")
@@ -74,6 +74,17 @@ def test_a_job_that_was_not_run_is_missing(
     assert {result["verdict"] for result in mended.run.results} == {"match"}
     assert sorted(name for name, _ in executed) == sorted(NAMES)
     assert mended.status == 0
+
+
+def test_what_the_workers_are_told_otherwise_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as kernels that the shell asks for; where a runner's modules lie may change."""
+    told = fakes.Right.environ
+    small_runs.run(tmp_path, "Right/asked", NAMES)
+    monkeypatch.setattr(fakes.Right, "environ", {**told, "PYTHONPATH": f"{told['PYTHONPATH']}:{tmp_path}"})
+    assert small_runs.run(tmp_path, "Right/asked", NAMES, resume=True).status == 0
+    monkeypatch.setattr(fakes.Right, "environ", {**told, "KERNELS": "others"})
+    with pytest.raises(InputError, match=r'Right\.environ\.KERNELS is "others", was missing'):
+        small_runs.run(tmp_path, "Right/asked", NAMES, resume=True)
 
 
 def test_without_a_journal_all_is_missing_and_with_a_whole_one_nothing(
