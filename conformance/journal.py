@@ -90,7 +90,8 @@ def case_record(case: Case) -> Record:
     }
     if isinstance(case.data, Written):
         record["values"] = f"{crc32(_encode(case.to_wire()['data']).encode()):08x}"
-    own = {name: value for name, default in OWN.items() if (value := getattr(case, name)) != default}
+    fields = vars(case)
+    own = {name: fields[name] for name, default in OWN.items() if fields[name] != default}
     said = {name: value for name in ("tags", *PEOPLES) if (value := getattr(case, name))}
     return plain({**record, **own, **said})
 
