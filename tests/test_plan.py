@@ -12,9 +12,11 @@ import pytest
 
 from conformance import cases, plan, runners
 from conformance.domain.case import Case
-from conformance.domain.records import Job
+from conformance.domain.records import Job, Spelling
 from conformance.errors import InputError
 from conformance.plan import Selection, select_runners
+from conformance.runners.contract import Write
+from tests.fakes import Right, asked
 from tests.small_runs import FAKES
 
 
@@ -89,6 +91,36 @@ def test_a_job_has_the_spelling_of_its_variant() -> None:
         ("by-rule", ((1, 1),), True),
         ("symmetric", ((1, 1),), False),
     ]
+
+
+def test_variants_that_write_a_case_alike_write_it_once() -> None:
+    written = []
+
+    def write(case: Case) -> Spelling:
+        written.append(case.id)
+        return Spelling(case.pads, "alike")
+
+    class Alike(Right):
+        variants = {"one": write, "asked": asked, "other": write}
+
+    jobs = plan.spelled(CASES[0], "alike", Alike())
+    assert [job.spelling.code for job in jobs] == ["alike", asked(CASES[0]).code, "alike"]
+    assert written == [CASES[0].id]
+
+
+def test_variants_that_are_made_anew_at_every_look_write_for_themselves() -> None:
+    def named(name: str) -> Write:
+        return lambda case: Spelling(case.pads, name)
+
+    class Fresh(Right):
+        def __init__(self) -> None:
+            pass
+
+        @property
+        def variants(self) -> dict[str, Write]:  # type: ignore[override]
+            return {name: named(name) for name in "abcdef"}
+
+    assert [job.spelling.code for job in plan.spelled(CASES[0], "fresh", Fresh())] == list("abcdef")
 
 
 def test_a_job_has_the_precision_that_its_runner_declares(monkeypatch: pytest.MonkeyPatch) -> None:

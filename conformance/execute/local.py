@@ -28,8 +28,8 @@ from conformance.runners.protocol import GarbageError
 AHEAD, MOST_AHEAD = 32, 128
 """Jobs that a worker has at once: enough to keep it busy, few enough to share with another."""
 
-MOMENT = 0.05
-"""Seconds of work for which it has more than the least of them, where they are that short."""
+MOMENT, SMALLEST = 0.05, 1e-6
+"""Seconds of work for which it has more than the least of them, where they are that short; none is shorter."""
 
 STARTS = 3
 """Attempts to start a runner's worker, or to get one job further, before its jobs are left not run."""
@@ -116,6 +116,10 @@ class Lane:
     def each(self) -> float:
         """Seconds of a job, estimated before the first has ended."""
         return self.seconds / self.finished if self.finished else 0.01
+
+    def ahead(self, worker: WorkerProcess) -> int:
+        """Jobs that a worker has at once; of one that grows no more than it surely has memory for."""
+        return max(AHEAD, min(MOST_AHEAD, int(MOMENT / max(SMALLEST, self.each)), worker.room // 4))
 
     def calm(self, worker: WorkerProcess) -> float:
         """Seconds until a worker has done all that it has, or its channel is full of answers."""
@@ -318,7 +322,7 @@ class LocalEngine:
 
     def _feed(self, worker: WorkerProcess, lane: Lane) -> None:
         """Keep a ready worker supplied; end it when there is nothing left for it."""
-        ahead = max(AHEAD, min(MOST_AHEAD, int(MOMENT / lane.each), worker.room // 4))
+        ahead = lane.ahead(worker)
         while len(worker.waiting) < ahead and not worker.closing:
             while not lane.left and self._draw(1):
                 pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import subprocess
@@ -488,6 +489,14 @@ def test_answers_that_fill_the_channel_do_not_wait_for_others() -> None:
     assert lane.calm(worker) == pytest.approx(0.08)
     lane.received = 100 * ROOM
     assert lane.calm(worker) == pytest.approx(0.01), "one answer fills it"
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, math.inf, math.nan])
+def test_whatever_a_worker_says_of_its_seconds_it_has_jobs_and_is_heard(seconds: float) -> None:
+    lane = local.Lane(Right(), "", seconds=seconds, finished=1, received=1)
+    worker: Any = SimpleNamespace(waiting=[None], room=10**9)
+    assert local.AHEAD <= lane.ahead(worker) <= local.MOST_AHEAD
+    assert local.SHORTEST <= local.together([lane.calm(worker)]) <= local.LONGEST
 
 
 def test_jobs_that_are_short_are_given_more_at_once_but_not_to_a_worker_that_grows(
