@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from conformance.domain.case import Case
 from conformance.domain.geometry import Sizes
@@ -39,6 +39,9 @@ IR_VERSION = 8
 
 BFLOAT16_OPSET = 22, 10
 """The opset whose ``Conv`` has bfloat16, and the IR version that goes with it."""
+
+KEPT = 2**24
+"""Bytes of weights up to which a model is kept for the next variant."""
 
 AUTO_PAD = {"same": "SAME_UPPER", "same_lower": "SAME_LOWER", "valid": "VALID"}
 
@@ -226,6 +229,29 @@ WRITERS: Mapping[str, Write] = {
 }
 
 
+def numbers(weights: Weights) -> Tuple[bytes, ...]:
+    """Weights as what tells them from others of the same case."""
+    return tuple(b"" if part is None else part.tobytes() for part in weights)
+
+
+class Made(NamedTuple):
+    """A model that was made: of what, and as it was then."""
+
+    name: str
+    case: Case
+    numbers: Tuple[bytes, ...]
+    kind: Any
+    text: bytes
+
+    def serves(self, name: str, case: Case, weights: Weights) -> bool:
+        """Whether it is that of the same case with the same weights."""
+        return (name, case, numbers(weights)) == (self.name, self.case, self.numbers)
+
+    def copy(self) -> Any:
+        """It again."""
+        return self.kind.FromString(self.text)
+
+
 class Converter(Runner):
     """Runs cases through ``convert(onnx_model, **options) -> callable``.
 
@@ -240,6 +266,7 @@ class Converter(Runner):
 
     def __init__(self) -> None:
         super().__init__()
+        self._made: Optional[Made] = None
         self.combinations: Dict[str, Tuple[str, Mapping[str, Any]]] = {
             model + (f"-{suffix}" if suffix else ""): (model, options)
             for model in self.models
@@ -263,11 +290,7 @@ class Converter(Runner):
         """The case as an ONNX model, converted."""
         name, options = self.combinations[variant]
         spelling = self.spell(case, variant)
-        part = self.evaluate(spelling.code)
-        if name.startswith("torch-export"):
-            model = exported(part, case, weights, name.endswith("dynamo"))
-        else:
-            model = single_node(part, case, weights, dynamic=bool(spelling.converted))
+        model = self.model(name, case, spelling, weights)
         self.enter("convert")
         layer = self.convert(model, **options)
         if spelling.converted:
@@ -275,6 +298,23 @@ class Converter(Runner):
 
             layer(np.zeros((case.batch, case.channels, *spelling.converted), case.dtype))
         return (lambda x: layer(x.astype(array_type(case.dtype)))) if case.dtype == "bfloat16" else layer
+
+    def model(self, name: str, case: Case, spelling: Spelling, weights: Weights) -> Any:
+        """The ONNX model that an entry of ``WRITERS`` makes of a case.
+
+        Variants that differ in ``options`` alone follow each other: the second gets a copy of what the first one's
+        was before it was converted.
+        """
+        if self._made and self._made.serves(name, case, weights):
+            return self._made.copy()
+        part = self.evaluate(spelling.code)
+        if name.startswith("torch-export"):
+            model = exported(part, case, weights, name.endswith("dynamo"))
+        else:
+            model = single_node(part, case, weights, dynamic=bool(spelling.converted))
+        keep = len(self.options) > 1 and weights.kernel.nbytes <= KEPT
+        self._made = Made(name, case, numbers(weights), type(model), model.SerializeToString()) if keep else None
+        return model
 
     def program(self, case: Case, variant: str) -> str:
         """The same as a script."""
