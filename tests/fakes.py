@@ -302,6 +302,16 @@ class Hogs(Right):
         subprocess.run([sys.executable, "-S", "-c", self.code], check=True)
 
 
+class HogsAloud(Right):
+    """Holds 512 MiB of memory, and tells so in the file that ``HELD`` names."""
+
+    def misbehave(self, stage: str) -> NoReturn:
+        self.held = b"x" * (512 << 20)
+        with Path(os.environ["HELD"]).open("wb") as file:
+            file.write(b"x")
+        hang()
+
+
 class Counted(Habit):
     """Counts its workers in the file that ``ATTEMPTS`` names."""
 

@@ -405,12 +405,14 @@ class LocalEngine:
             return
         worker.unplaced = 0.0
         if now - worker.watched > WATCH:
-            worker.watched = now
             held = machine.resident(worker.process.pid)
             if held > self.memory:
+                if worker.unread(place.sequence):
+                    return  # which job it is at is known once its answers are read: look again then
                 reason = f"the worker held {held >> 20:,} MiB of memory; its limit is {self.memory >> 20:,} MiB"
                 yield from self._lost(worker, "crashed", reason)
                 return
+            worker.watched = now
             worker.closing |= worker.ready and held > (worker.opened + self.memory) / 2  # it has grown; rather anew
             worker.room = worker.answered * (self.memory - held) // max(held - worker.opened, 1)
         if worker.ready and not worker.waiting:

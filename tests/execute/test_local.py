@@ -138,6 +138,27 @@ def test_a_worker_that_holds_too_much_is_ended_and_says_so(tmp_path: Path) -> No
             assert (outcome.failure.stage, outcome.failure.again) == (name_of(job.case)[4:], "alone too")
 
 
+def test_a_worker_that_holds_too_much_costs_no_job_whose_answer_is_still_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever takes outcomes is slow, and the worker has answered others meanwhile."""
+    held = tmp_path / "held"
+    os.mkfifo(held)
+    monkeypatch.setenv("HELD", str(held))
+    monkeypatch.setattr(local, "WATCH", 0.0)
+    monkeypatch.setattr(local, "LONGEST", 0.0)
+    monkeypatch.setattr(local, "SHORTEST", 0.0)
+    pipe = os.open(held, os.O_RDONLY | os.O_NONBLOCK)
+    names = [*(f"good-{number}" for number in range(20)), "bad-run", "good-20"]
+    ending = engine("HogsAloud", limits=Limits(memory=256 << 20)).run(jobs(tmp_path, "HogsAloud/asked", names))
+    ended = [next(ending)]
+    assert select.select([pipe], [], [], 20)[0]
+    ended += ending
+    os.close(pipe)
+    kinds = {name_of(job.case): (outcome.kind, outcome.failure and outcome.failure.again) for job, outcome in ended}
+    assert kinds == {name: ("completed", None) if name != "bad-run" else ("crashed", "alone too") for name in names}
+
+
 def test_a_worker_that_grows_from_job_to_job_is_replaced_before_it_costs_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
