@@ -129,6 +129,8 @@ class _Builder:
                 self.take(event)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
+            if mark and "nesting depth" in str(error.problem):  # PyYAML's own limit, from 6.0.4 on, a long way ahead
+                _Builder(Document(self.document.path)).build(text[: mark.index])
             place = f"{self.document.path}:{mark.line + 1}:{mark.column + 1}" if mark else self.document.path
             raise InputError(f"not YAML: {error.problem or error.context}", place) from error
         except yaml.reader.ReaderError as error:
