@@ -245,7 +245,7 @@ class Made(NamedTuple):
 
     def serves(self, name: str, case: Case, weights: Weights) -> bool:
         """Whether it is that of the same case with the same weights."""
-        return (name, case, numbers(weights)) == (self.name, self.case, self.numbers)
+        return (name, case) == (self.name, self.case) and numbers(weights) == self.numbers
 
     def copy(self) -> Any:
         """It again."""
@@ -290,7 +290,7 @@ class Converter(Runner):
         """The case as an ONNX model, converted."""
         name, options = self.combinations[variant]
         spelling = self.spell(case, variant)
-        model = self.model(name, case, spelling, weights)
+        model = self._model(name, case, spelling, weights)
         self.enter("convert")
         layer = self.convert(model, **options)
         if spelling.converted:
@@ -299,7 +299,7 @@ class Converter(Runner):
             layer(np.zeros((case.batch, case.channels, *spelling.converted), case.dtype))
         return (lambda x: layer(x.astype(array_type(case.dtype)))) if case.dtype == "bfloat16" else layer
 
-    def model(self, name: str, case: Case, spelling: Spelling, weights: Weights) -> Any:
+    def _model(self, name: str, case: Case, spelling: Spelling, weights: Weights) -> Any:
         """The ONNX model that an entry of ``WRITERS`` makes of a case.
 
         Variants that differ in ``options`` alone follow each other: the second gets a copy of what the first one's
