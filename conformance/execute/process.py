@@ -129,12 +129,15 @@ class WorkerProcess:
 
     def silent(self, now: float) -> float:
         """Seconds since anything came through the channel; none while something lies in it unread."""
-        return 0.0 if select.select([self.answers], [], [], 0)[0] else now - self.heard
+        return 0.0 if self._holds_any() else now - self.heard
 
     def unread(self, sequence: int) -> bool:
         """Whether answers to jobs before the one of this number, which it is at, lie in the channel."""
-        others = self.ready and self.waiting and self.waiting[0][0] != sequence
-        return bool(others and select.select([self.answers], [], [], 0)[0])
+        return self.ready and bool(self.waiting) and self.waiting[0][0] != sequence and self._holds_any()
+
+    def _holds_any(self) -> bool:
+        """Whether anything lies in the channel."""
+        return bool(select.select([self.answers], [], [], 0)[0])
 
     def listen(self) -> bool:
         """Keep the end of what the worker prints; False when nothing more can come."""
