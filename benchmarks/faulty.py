@@ -149,11 +149,12 @@ class Faulty(Runner):
         worker = self.enter.__self__  # type: ignore[attr-defined]
         right = worker.send
 
-        def send(message: Dict[str, Any], payload: bytes = b"") -> None:
+        def send(frame: bytes) -> None:
             worker.send = right
             if self.kind == "wrong sequence":
-                right({**message, "sequence": message["sequence"] + 1}, payload)
+                ((message, payload),) = protocol.Decoder().feed(frame)
+                right(protocol.encode({**message, "sequence": message["sequence"] + 1}, payload))
             else:
-                os.write(worker.answers, protocol.encode(message, payload)[:-10])
+                os.write(worker.answers, frame[:-10])
 
         worker.send = send

@@ -93,7 +93,7 @@ class Judge:
             if "unattributed" in found.causes:
                 found = computed_otherwise(truth, job, output, found)
             if found.kind == "mismatch":
-                found = replace(found, difference=where, sample=sample(output, reference, where))
+                found = found._replace(difference=where, sample=sample(output, reference, where))
             self._attributed[key] = found
         return self._attributed[key]
 
@@ -137,7 +137,7 @@ def computed_otherwise(truth: Truth, job: Job, output: Array, found: Verdict) ->
         return found
     causes = tuple("precision" if cause == "unattributed" else cause for cause in found.causes)
     evidence = "; ".join((f"as if computed in {lower}", found.evidence))
-    return replace(found, causes=causes, evidence=evidence)
+    return found._replace(causes=causes, evidence=evidence)
 
 
 def difference(output: Array, reference: Reference, bound: Reference | float) -> Difference | None:

@@ -178,7 +178,7 @@ class Plan:
             jobs = spelled(case, runner, chosen.runner, chosen.variants)
             if self.wanted:
                 jobs = list(filter(self.wanted, jobs))
-                jobs = [job if job.siblings == len(jobs) else replace(job, siblings=len(jobs)) for job in jobs]
+                jobs = [job if job.siblings == len(jobs) else job._replace(siblings=len(jobs)) for job in jobs]
             yield from jobs
 
     def only(self, wanted: Callable[[Job], bool]) -> Plan:

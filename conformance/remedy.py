@@ -59,7 +59,7 @@ def remedy(
         left = [other for other in every if not ran[other.variant]]
         for one in ended.wrong:
             instead, apart = fix(first) if first else None, separating(one.job, one.verdict, like, told)
-            one = replace(one, verdict=replace(one.verdict, fix=instead, separating=apart))
+            one = one._replace(verdict=one.verdict._replace(fix=instead, separating=apart))
             more = [] if first else untried(left)
             if UNKNOWN in one.verdict.causes or more:
                 waiting.append((one, more))
@@ -132,8 +132,8 @@ def _more(
             verdict = probed(job, verdict, item.outcome, probe.read(several, outcomes) if several else None)
         instead = right.get(job.group)
         if instead and verdict.fix is None:
-            verdict = replace(verdict, fix=fix(instead))
-        yield Judged(job, replace(item.outcome, output=None), verdict)
+            verdict = verdict._replace(fix=fix(instead))
+        yield Judged(job, item.outcome._replace(output=None), verdict)
 
 
 def probe_jobs(job: Job, like: Like) -> list[Job]:
@@ -147,21 +147,20 @@ def probe_jobs(job: Job, like: Like) -> list[Job]:
 def probed(job: Job, verdict: Verdict, outcome: Outcome, found: Found | Outcome | None) -> Verdict:
     """A verdict with what its probe says: causes where all that differs has a name, else what differs."""
     if not isinstance(found, Found):
-        return replace(verdict, evidence=f"{verdict.evidence}; no probe could be run")
+        return verdict._replace(evidence=f"{verdict.evidence}; no probe could be run")
     if found.problem:
-        return replace(verdict, evidence=f"{verdict.evidence}; the probe: no such geometry: {found.problem}")
+        return verdict._replace(evidence=f"{verdict.evidence}; the probe: no such geometry: {found.problem}")
     if found.reading is None:
         known = "pad-mode" if job.case.op == "pad" else UNKNOWN
         told = tuple(known if cause == UNKNOWN else cause for cause in verdict.causes)
-        return replace(verdict, causes=told, evidence=f"{verdict.evidence}; read by a probe: {probe.nameless(found)}")
+        return verdict._replace(causes=told, evidence=f"{verdict.evidence}; read by a probe: {probe.nameless(found)}")
     reading = stretched(found, job.case, outcome)
     asked = oracle.reading(job.case, job.case.pads)
     evidence = f"read by a probe: {hypotheses.explain(job.case, asked, reading)}"
     causes = name(job.case, job.spelling, reading)
     if reading.output_shape(job.case) != outcome.output.shape or not causes:
-        return replace(verdict, evidence=f"{verdict.evidence}; {evidence}, which is not this output")
-    return replace(
-        verdict,
+        return verdict._replace(evidence=f"{verdict.evidence}; {evidence}, which is not this output")
+    return verdict._replace(
         causes=causes,
         evidence=evidence,
         effective=canonical(reading.axes(job.case)),

@@ -53,7 +53,7 @@ class Attended:
     def result(self, job: Job) -> tuple[Record, Record]:
         """The records of a job that is expected, its case's and its own."""
         judging = partial(judge, judging=self._judge)
-        judged = judging([(replace(job, siblings=1), self._outcome(job))])
+        judged = judging([(job._replace(siblings=1), self._outcome(job))])
         explained = remedy(judged, {}, self._selection.others, self._selection.like, self._execute, judging)
         return next(decide(explained, self._gate))
 

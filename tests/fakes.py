@@ -339,13 +339,13 @@ class Sends(Right):
         worker = self.enter.__self__  # type: ignore[attr-defined]
         right = worker.send
 
-        def send(message: dict[str, Any], payload: bytes = b"") -> None:
+        def send(frame: bytes) -> None:
             worker.send = right
             if how == "twice":
-                right(message, payload)
-                right(message, payload)
+                right(frame)
+                right(frame)
             elif how == "half":
-                os.write(worker.answers, protocol.encode(message, payload)[:-5])
+                os.write(worker.answers, frame[:-5])
             else:
                 hang()
 

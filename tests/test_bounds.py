@@ -147,8 +147,8 @@ def test_a_declared_precision_is_what_a_runner_is_held_to() -> None:
     case = conv()
     output = alarms.emulated(case, alarms.tf32)
     assert output is not None
-    assert verdict_of(case, output) == replace(
-        verdict_of(case, output, "tf32"), algorithm="tf32", tried=_tried(case, output)
+    assert verdict_of(case, output) == verdict_of(case, output, "tf32")._replace(
+        algorithm="tf32", tried=_tried(case, output)
     )
     assert verdict_of(case, output, "tf32").algorithm == ""
     assert verdict_of(conv(dtype="float64"), output.astype("float64"), "float32").kind == "mismatch"

@@ -88,11 +88,11 @@ def test_every_core_runner_was_measured_with_its_operators() -> None:
 
 
 def test_a_fingerprint_tells_plans_apart() -> None:
-    changed = [replace(JOBS[0], case=replace(JOBS[0].case, seed=1)), *JOBS[1:]]
-    plans = [JOBS, JOBS[1:], JOBS[::-1], changed, [replace(JOBS[0], variant="other"), *JOBS[1:]]]
+    changed = [JOBS[0]._replace(case=replace(JOBS[0].case, seed=1)), *JOBS[1:]]
+    plans = [JOBS, JOBS[1:], JOBS[::-1], changed, [JOBS[0]._replace(variant="other"), *JOBS[1:]]]
     assert len({shard.fingerprint(jobs) for jobs in plans}) == len(plans)
     retold = [
-        replace(job, case=replace(job.case, title="told otherwise", entry=Entry("elsewhere:1:1"))) for job in JOBS
+        job._replace(case=replace(job.case, title="told otherwise", entry=Entry("elsewhere:1:1"))) for job in JOBS
     ]
     assert shard.fingerprint(retold) == shard.fingerprint(JOBS)
     assert Counter(keys(retold)) == Counter(keys(JOBS))

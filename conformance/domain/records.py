@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, Mapping, Optional, Protocol, Tuple, runtime_checkable
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Protocol, Tuple, runtime_checkable
 
 from conformance.domain.case import Case
 from conformance.domain.geometry import Pads, Sizes
@@ -50,8 +50,7 @@ Group = Tuple[str, str]
 """Runner and case: what stays together, in a worker and in a part of a plan."""
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """One case in one variant of one runner; ``precision`` is what the runner declares, empty for the case's dtype.
 
     ``siblings`` counts the jobs of its group that are to run, itself included.
@@ -102,8 +101,7 @@ class Failure:
     again: str = ""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What happened to a job. ``output`` (``N O spatial…``) is there exactly when it ``completed``."""
 
     kind: str
@@ -128,8 +126,7 @@ class Difference:
     worst: Tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What an outcome means against the reference, with the causes and their evidence.
 
     ``effective`` is the canonical geometry found, None where it is not known; ``alternatives`` are
@@ -158,8 +155,7 @@ class Verdict:
     algorithm: str = ""
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(NamedTuple):
     """A job with its outcome and verdict; the output array has been dropped."""
 
     job: Job

@@ -41,8 +41,27 @@ class Data(NamedTuple):
         return Data(function(self.input), function(self.weights), None if self.bias is None else function(self.bias))
 
 
-def element(name: str) -> np.dtype[Any]:
-    """The element type of an output that a worker names."""
+def sent(output: Any) -> Tuple[str, Sizes, bytes]:
+    """An output as it travels: the name of its element type, its shape, its bytes; ``TypeError`` for Python objects."""
+    array = np.ascontiguousarray(output)
+    return _sent_as(array.dtype), array.shape, array.tobytes()
+
+
+@lru_cache(maxsize=64)
+def _sent_as(dtype: np.dtype[Any]) -> str:
+    if dtype.hasobject:
+        raise TypeError(f"the output is an array of Python objects ({dtype})")
+    narrow = dtype == BFLOAT16 or dtype.name == "bfloat16"  # the name of ml_dtypes' type
+    return "bfloat16" if narrow else dtype.str
+
+
+def received(dtype: Any, shape: Any, payload: bytes) -> Array:
+    """The output that was ``sent``; ``ValueError`` or ``TypeError`` where its parts do not fit together."""
+    return np.frombuffer(payload, _received_as(str(dtype))).reshape(shape)
+
+
+@lru_cache(maxsize=64)
+def _received_as(name: str) -> np.dtype[Any]:
     return BFLOAT16 if name == "bfloat16" else np.dtype(name)
 
 

@@ -15,10 +15,8 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import inf
 
-import numpy as np
-
 from conformance.domain.records import Failure, Job, Outcome, Planned
-from conformance.domain.tensors import element
+from conformance.domain.tensors import received
 from conformance.errors import InputError
 from conformance.execute import machine
 from conformance.execute.process import ROOM, WorkerProcess
@@ -88,7 +86,7 @@ class Suspect:
         """The job as it ended first, with whether it ended a worker of its own as well."""
         assert self.outcome.failure is not None
         again = "alone too" if ended else "only after others" if self.others else "not again"
-        return self.job, replace(self.outcome, failure=replace(self.outcome.failure, again=again))
+        return self.job, self.outcome._replace(failure=replace(self.outcome.failure, again=again))
 
 
 @dataclass
@@ -385,8 +383,7 @@ class LocalEngine:
         """A worker's answer as an outcome; ``ValueError`` where its parts do not fit together."""
         seconds = float(message["seconds"])  # type: ignore[arg-type]
         if message["kind"] == "output":
-            array = np.frombuffer(payload, element(str(message["dtype"]))).reshape(message["shape"])  # type: ignore[call-overload]
-            return Outcome("completed", array, seconds=seconds)
+            return Outcome("completed", received(message["dtype"], message["shape"], payload), seconds=seconds)
         failure = Failure(
             message=str(message["message"]),
             stage=str(message["stage"]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from conformance.domain.causes import ALGORITHMS, CAUSES
 from conformance.domain.records import FAILURES, GATES, HOLDING, VERDICTS
@@ -18,6 +19,8 @@ from conformance.render.plain import counted, one_line, printable
 UNATTRIBUTED = "unattributed"
 COMPUTED = "Computed otherwise than by a direct sum (accepted, and named)"
 MEANINGS = {**CAUSES, **ALGORITHMS}
+OF_VARIANT = itemgetter("runner", "variant", "verdict")
+"""What of a result is counted together."""
 
 
 @dataclass(frozen=True)
@@ -195,16 +198,16 @@ def digest(run: Run) -> Digest:
     """Count, order and put into words what a journal holds."""
     controls = {name for name, about in run.header.get("runners", {}).items() if about.get("control")}
     verdicts: Counter[str] = Counter()
-    gates: Counter[str] = Counter()
     by_variant: dict[tuple[str, str], Counter[str]] = {}
-    notable: list[Job] = []
-    for result in run.results:
-        verdict, gate, runner = result["verdict"], result["gate"], result["runner"]
-        verdicts[verdict] += 1
-        gates[gate] += 1
-        by_variant.setdefault((printable(runner), printable(result["variant"])), Counter())[verdict] += 1
-        if not plain_match(result):
-            notable.append(Job(run.case_of(result), result, runner in controls, explain(result)))
+    for (runner, variant, verdict), count in Counter(map(OF_VARIANT, run.results)).items():
+        verdicts[verdict] += count
+        by_variant.setdefault((printable(runner), printable(variant)), Counter())[verdict] += count
+    gates = Counter(result["gate"] for result in run.results)
+    notable = [
+        Job(run.case_of(result), result, result["runner"] in controls, explain(result))
+        for result in run.results
+        if not plain_match(result)
+    ]
     worst = tuple(sorted(notable, key=importance))
     stale = tuple((run.footer or {}).get("stale", ()))
     gates["stale"] += len(stale)

@@ -69,6 +69,7 @@ class Runner:
     preamble: str = ""
     """The imports and definitions that ``Spelling.code`` needs; executed by ``open``."""
     variants: Mapping[str, Write] = {}
+    _spelled: Tuple[Optional[Case], Optional[Write], Optional[Spelling]] = (None, None, None)
 
     def __init__(self) -> None:
         self._compiled: Dict[str, Any] = {}
@@ -96,7 +97,11 @@ class Runner:
 
     def spell(self, case: Case, variant: str) -> Spelling:
         """How a variant writes a case; ``ValueError`` where it does not apply."""
-        spelling = self.variants[variant](case)
+        write = self.variants[variant]
+        last, by, spelling = self._spelled
+        if last is not case or by is not write:  # several variants may write a case alike
+            spelling = write(case)
+            self._spelled = case, write, spelling
         if spelling is None:
             raise ValueError(f"{self.name}/{variant} does not apply to {case.id}")
         return spelling

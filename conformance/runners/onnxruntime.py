@@ -37,6 +37,7 @@ class OnnxRuntime(Converter):
         self.options_of_session = onnxruntime.SessionOptions()
         self.options_of_session.intra_op_num_threads = 1
         self.options_of_session.inter_op_num_threads = 1
+        self.options_of_session.enable_cpu_mem_arena = False  # a session runs once or twice: there is nothing to keep
         self.session = onnxruntime.InferenceSession
 
     def convert(self, model: Any, **options: Any) -> Layer:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import mmap
 import struct
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 from zlib import crc32
 
 from conformance.domain.records import STAGES
@@ -38,6 +38,12 @@ def encode(message: Dict[str, Any], payload: bytes = b"") -> bytes:
 def frame(text: bytes, payload: bytes = b"") -> bytes:
     """One frame of a message's JSON."""
     return b"".join((_HEADER.pack(_MAGIC, len(text), crc32(text), len(payload), crc32(payload)), text, payload))
+
+
+def output(sequence: int, seconds: float, dtype: str, shape: Sequence[int], payload: bytes) -> bytes:
+    """The frame of a job's output: what ``encode`` gives, for half of its time, as this is sent for every job."""
+    text = '{"kind":"output","sequence":%d,"seconds":%r,"dtype":"%s","shape":%s}'
+    return frame((text % (sequence, seconds, dtype, list(shape))).encode(), payload)
 
 
 class Decoder:

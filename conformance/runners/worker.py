@@ -38,16 +38,15 @@ class Worker:
         self.sequence = -1
         self.stage = ""
         self._last: Tuple[str, Any] = ("", None)
-        self._streams: Any = None
 
     def enter(self, stage: str) -> None:
         """Mark the stage that the current job has come to."""
         self.stage = stage
         self.mark.write(self.sequence, stage, time.monotonic())
 
-    def send(self, message: Dict[str, Any], payload: bytes = b"") -> None:
+    def send(self, frame: bytes) -> None:
         """Write one frame, whole."""
-        view = memoryview(protocol.encode(message, payload))
+        view = memoryview(frame)
         while view:
             view = view[os.write(self.answers, view) :]
 
@@ -55,14 +54,17 @@ class Worker:
         """Open the runner, then answer until the channel closes."""
         self.enter("open")
         try:
+            from conformance.domain import tensors  # numpy, which may be what is missing
+
+            self.tensors, self._streams = tensors, tensors.Streams()
             runner = runners.load(self.spec)
             runner.open()
         except BaseException as error:
-            self.send({"kind": "failed", **describe(error, None, "open")})
+            self.send(protocol.encode({"kind": "failed", **describe(error, None, "open")}))
             raise
         runner.enter = self.enter  # type: ignore[method-assign]
         self.enter("")
-        self.send({"kind": "ready"})
+        self.send(protocol.encode({"kind": "ready"}))
         decoder = protocol.Decoder()
         while True:
             data = os.read(self.requests, 1 << 16)
@@ -75,10 +77,6 @@ class Worker:
 
     def answer(self, runner: Runner, sequence: int, case: Case, variant: str) -> None:
         """Run one job and send its output, or the exception that it ended with."""
-        import numpy as np
-
-        from conformance.domain.tensors import BFLOAT16
-
         self.sequence = sequence
         started = time.perf_counter()
         self.enter("build")
@@ -86,28 +84,19 @@ class Worker:
             data = self.data(case)
             layer = runner.build(case, variant, Weights(data.weights, data.bias))
             self.enter("run")
-            output = np.ascontiguousarray(layer(data.input))
-            if output.dtype.hasobject:
-                raise TypeError(f"the output is an array of Python objects ({output.dtype})")
-            narrow = output.dtype == BFLOAT16 or output.dtype.name == "bfloat16"  # the name of ml_dtypes' type
-            name = "bfloat16" if narrow else output.dtype.str
-            message: Dict[str, Any] = {"kind": "output", "dtype": name, "shape": output.shape}
-            payload = output.tobytes()
+            sent = self.tensors.sent(layer(data.input))
+            frame = protocol.output(sequence, time.perf_counter() - started, *sent)
         except Exception as error:
-            message, payload = {"kind": "raised", **describe(error, runner, self.stage)}, b""
-        message["seconds"] = time.perf_counter() - started
-        message["sequence"] = sequence
+            told = {"sequence": sequence, "seconds": time.perf_counter() - started}
+            frame = protocol.encode({"kind": "raised", **told, **describe(error, runner, self.stage)})
         self.enter("answer")
-        self.send(message, payload)
+        self.send(frame)
         self.enter("")
 
     def data(self, case: Case) -> Any:
         """The case's data, made once for all variants of a case; each job gets arrays of its own."""
-        from conformance.domain.tensors import Streams, tensors
-
-        self._streams = self._streams or Streams()
         if self._last[0] != case.id:
-            self._last = (case.id, tensors(case, self._streams))
+            self._last = (case.id, self.tensors.tensors(case, self._streams))
         return self._last[1].map(lambda part: part.copy())
 
 

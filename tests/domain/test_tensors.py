@@ -12,7 +12,7 @@ import pytest
 
 from conformance.domain.case import EXACT, Case, Written
 from conformance.domain.geometry import Sizes
-from conformance.domain.tensors import Data, Streams, lattice_limits, tensors
+from conformance.domain.tensors import BFLOAT16, Data, Streams, lattice_limits, received, sent, tensors
 
 BITS = 2**64
 
@@ -270,3 +270,22 @@ def test_no_bias_is_the_same_for_every_channel() -> None:
         bias = tensors(case).bias
         assert bias is not None
         assert bias[0] != bias[1]
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "<f2", "|i1", "|b1", "<c8", BFLOAT16], ids=str)
+def test_an_output_is_received_as_it_was_sent(dtype: Any) -> None:
+    output = np.arange(48, dtype="u1").view(dtype)[:6].reshape(2, 3)
+    back = received(*sent(output.T))
+    assert (back.dtype, back.shape) == (output.dtype, (3, 2))
+    assert back.tobytes() == np.ascontiguousarray(output.T).tobytes()
+
+
+def test_what_ml_dtypes_calls_bfloat16_is_sent_under_its_name() -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    name, shape, payload = sent(np.array([1.0, -2.5], ml_dtypes.bfloat16))
+    assert (name, shape, payload) == ("bfloat16", (2,), b"\x80\x3f\x20\xc0")
+
+
+def test_python_objects_are_no_output() -> None:
+    with pytest.raises(TypeError, match="Python objects"):
+        sent(np.array([object()]))

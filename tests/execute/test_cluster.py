@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +109,7 @@ def test_where_no_scheduler_answers_is_bad_usage(monkeypatch: pytest.MonkeyPatch
 
 def test_a_case_is_not_divided_and_a_batch_has_one_runner(tmp_path: Path) -> None:
     jobs = small_runs.jobs(tmp_path, "Right", [f"good-{number}" for number in range(BATCH + 1)])
-    batches = list(divided([*jobs, *(replace(job, runner="other") for job in jobs[:5])]))
+    batches = list(divided([*jobs, *(job._replace(runner="other") for job in jobs[:5])]))
     assert [job for batch in batches for job in batch][: len(jobs)] == jobs
     assert [len(batch) for batch in batches] == [BATCH, BATCH, 2, 5]
     assert all(len({job.runner for job in batch}) == 1 for batch in batches)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from conformance.domain.case import Case
+from conformance.domain.records import Spelling
 from conformance.runners import onnx_models
-from conformance.runners.contract import Weights
+from conformance.runners.contract import Runner, Weights
 from conformance.runners.onnx_models import Converter
 
 CASE = Case("topic/f/a", "conv", (8, 9), (3, 3), (1, 1), (1, 1), "same", channels=2, filters=3, bias=True)
@@ -92,3 +93,19 @@ def test_a_large_model_is_not_kept(runner: Mutilates, monkeypatch: pytest.Monkey
     runner.build(CASE, "pads-again", weights())
     assert runner.given[0] == runner.given[1]
     assert runner.made == 2
+
+
+def test_a_case_is_written_once_for_variants_that_write_it_alike_and_anew_for_any_other() -> None:
+    written: list[str] = []
+
+    def write(case: Case) -> Spelling:
+        written.append(case.id)
+        return Spelling(case.pads, f"{case.id} {len(written)}")
+
+    class Alike(Runner):
+        variants = {"one": write, "two": write, "other": lambda case: Spelling(case.pads, "other")}
+
+    runner = Alike()
+    codes = [runner.spell(case, name).code for case in (CASE, OTHER) for name in ("one", "two", "other")]
+    assert codes == ["topic/f/a 1", "topic/f/a 1", "other", "topic/f/b 2", "topic/f/b 2", "other"]
+    assert runner.spell(CASE, "two").code == "topic/f/a 3"

@@ -28,6 +28,13 @@ def test_a_frame_comes_back(frame: tuple[dict[str, Any], bytes]) -> None:
     assert list(Decoder().feed(encode(*frame))) == [frame]
 
 
+@pytest.mark.parametrize("shape", [(), (1, 2, 3)])
+@pytest.mark.parametrize("seconds", [0.0, 1.5e-05, 123.25])
+def test_an_outputs_frame_is_that_of_its_message(shape: tuple[int, ...], seconds: float) -> None:
+    message = {"kind": "output", "sequence": 7, "seconds": seconds, "dtype": "<f4", "shape": list(shape)}
+    assert list(Decoder().feed(protocol.output(7, seconds, "<f4", shape, b"12345678"))) == [(message, b"12345678")]
+
+
 def test_frames_that_come_together_come_back_in_order() -> None:
     assert list(Decoder().feed(b"".join(encode(*frame) for frame in FRAMES))) == FRAMES
 

@@ -130,6 +130,11 @@ def test_what_is_written_out_is_right_wherever_it_is_not_refused(
 
 
 def test_sums_that_tensorflow_keeps_in_float16_are_accepted_and_named(ordered: Finished) -> None:
+    """Eigen's kernels do; oneDNN's do not, on CPUs for which it has float16 (``IsDataTypeSupportedByOneDNNOnThisCPU``,
+    tensorflow/core/util/util.cc).
+    """
+    flags = Path("/proc/cpuinfo").read_text("utf-8").split()
+    named = None if {"avx512_fp16", "avx_ne_convert"}.intersection(flags) else "narrow-sums"
     for runner, variant in (
         ("tensorflow", "same"),
         ("tensorflow", "explicit"),
@@ -137,7 +142,7 @@ def test_sums_that_tensorflow_keeps_in_float16_are_accepted_and_named(ordered: F
         ("keras", "zeropad"),
     ):
         result = of(ordered, runner, variant)["sweeps/numeric/float16-depthwise-b16"]
-        assert (result["verdict"], result["algorithm"], result["gate"]) == ("match", "narrow-sums", "ok")
+        assert (result["verdict"], result.get("algorithm"), result["gate"]) == ("match", named, "ok")
 
 
 def test_the_first_question_fixed_padding(ordered: Finished) -> None:
