@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 from conformance import environments, runners
 from conformance.domain.case import Case, spell_padding
@@ -20,6 +21,9 @@ from conformance.domain.records import Job, Spelling
 from conformance.errors import InputError
 from conformance.runners.contract import Runner, Write
 from conformance.strict_yaml import shown_path
+
+PARSING = Lock()
+"""To find a class, Python parses its file, and 3.11 counts wrong where two threads do so (gh-106905)."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Selected:
         """The ``file:line:column`` of its author's class; empty where that has no source."""
         own = next(kind for kind in type(self.runner).__mro__ if kind.__module__ != runners.__name__)
         try:
-            return f"{shown_path(Path(inspect.getfile(own)))}:{inspect.getsourcelines(own)[1]}:1"
+            with PARSING:
+                return f"{shown_path(Path(inspect.getfile(own)))}:{inspect.getsourcelines(own)[1]}:1"
         except (OSError, TypeError):
             return ""
 
