@@ -49,15 +49,15 @@ def executions(
 ) -> tuple[float, float]:
     """Seconds of one more execution of a peer, which makes so many of each case, and of the suite's.
 
-    Its runs are short beside a peer's: they are the median of several, before and after those.
+    Its runs are short beside a peer's: they are the median of three, before, between and after those.
     """
     cases = {count: workload.write(folder / str(count), count) for count in (few, many)}
-    peers = {f"peer {count}": [*command, str(count)] for count in cases}
 
     def turn(number: int) -> dict[str, list[str]]:
         return {f"own {count} {number}": run(path, runners, folder / f"run {count}") for count, path in cases.items()}
 
-    took = medians({**turn(0), **peers, **turn(1), **turn(2)}, 1, ENVIRON)
+    short, long = ({f"peer {count}": [*command, str(count)]} for count in (few, many))
+    took = medians({**turn(0), **short, **turn(1), **long, **turn(2)}, 1, ENVIRON)
     for count in cases:
         check(folder / f"run {count}", count * len(runners))
     peer = took[f"peer {many}"].seconds - took[f"peer {few}"].seconds

@@ -295,3 +295,22 @@ def test_the_shape_of_a_model_is_the_operators() -> None:
             onnx.checker.check_model(model, full_check=True)
             (stated,) = (output.type.tensor_type.shape for output in model.graph.output)
             assert [dim.dim_value for dim in stated.dim][2:] == list(case.output(case.pads))
+
+
+def test_keras_makes_the_variables_of_all_jobs_under_the_same_names(
+    opened: dict[str, Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorFlow keeps a kernel for every other one."""
+    keras, made = opened["keras"], list[Any]()
+    evaluate = keras.evaluate
+
+    def keep(code: str) -> Any:
+        made.append(evaluate(code))
+        return made[-1]
+
+    monkeypatch.setattr(keras, "evaluate", keep)
+    case = Case("topic/f/a", "conv", (8, 9), (3, 3), (1, 1), (1, 1), "same", channels=2, filters=3, bias=True)
+    data = tensors(case)
+    for _ in range(2):
+        keras.build(case, "same", Weights(data.weights, data.bias))
+    assert [[variable.path for variable in layer.weights] for layer in made] == 2 * [["layer/kernel", "layer/bias"]]
