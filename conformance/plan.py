@@ -19,7 +19,7 @@ from conformance.domain.geometry import AnyAxis
 from conformance.domain.limits import excess
 from conformance.domain.records import Job, Spelling
 from conformance.errors import InputError
-from conformance.runners.contract import Runner, Write
+from conformance.runners.contract import Runner
 from conformance.strict_yaml import shown_path
 
 PARSING = Lock()
@@ -209,15 +209,9 @@ def spelled(case: Case, name: str, runner: Runner, variants: Iterable[str] | Non
     if case.op not in runner.ops:
         return []
     found: list[tuple[str, Spelling]] = []
-    written: list[tuple[Write, Spelling | None]] = []  # several variants may write a case alike, and run it otherwise
     checked: Sequence[AnyAxis] = ()
     for variant in runner.variants if variants is None else variants:
-        write = runner.variants[variant]
-        known = next((entry for entry in written if entry[0] is write), None)
-        if known is None:
-            known = write, write(case)
-            written.append(known)
-        spelling = known[1]
+        spelling = runner.written(case, variant)
         if spelling is None:
             continue
         over = case.axes(spelling.pads, spelling.rounding)

@@ -11,7 +11,7 @@ import inspect
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isinf
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from conformance.domain.case import Case
 from conformance.domain.geometry import Axis, Pads, Sizes, same_elements
@@ -69,7 +69,8 @@ class Runner:
     preamble: str = ""
     """The imports and definitions that ``Spelling.code`` needs; executed by ``open``."""
     variants: Mapping[str, Write] = {}
-    _spelled: Tuple[Optional[Case], Optional[Write], Optional[Spelling]] = (None, None, None)
+    _written: Tuple[Optional[Case], List[Tuple[Write, Optional[Spelling]]]] = (None, [])
+    """The last case, and how it was written."""
 
     def __init__(self) -> None:
         self._compiled: Dict[str, Any] = {}
@@ -95,13 +96,20 @@ class Runner:
         """
         raise NotImplementedError
 
+    def written(self, case: Case, variant: str) -> Optional[Spelling]:
+        """How a variant writes a case, once for variants that write it alike; None where it does not apply."""
+        if self._written[0] is not case:
+            self._written = case, []
+        write, known = self.variants[variant], self._written[1]
+        for one, spelling in known:
+            if one is write:
+                return spelling
+        known.append((write, write(case)))
+        return known[-1][1]
+
     def spell(self, case: Case, variant: str) -> Spelling:
-        """How a variant writes a case; ``ValueError`` where it does not apply."""
-        write = self.variants[variant]
-        last, by, spelling = self._spelled
-        if last is not case or by is not write:  # several variants may write a case alike
-            spelling = write(case)
-            self._spelled = case, write, spelling
+        """The same; ``ValueError`` where it does not apply."""
+        spelling = self.written(case, variant)
         if spelling is None:
             raise ValueError(f"{self.name}/{variant} does not apply to {case.id}")
         return spelling
